@@ -1,0 +1,20 @@
+"""Names for array shapes, so that signatures say what goes in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Float = NDArray[np.float32]
+Points = NDArray[np.float32]  # (B, H, W, C), raw pixels 0..255
+Values = NDArray[np.float32]  # (H, W, C) or (h, w), signed
+Bytes8 = NDArray[np.uint8]
+
+
+def read_only(array: Array) -> Array:
+    """Return the array with writing switched off, so that nobody changes a result in place."""
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,1 @@
+"""The only TensorFlow code: freezing, looking inside, folding, differentiating."""

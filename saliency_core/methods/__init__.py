@@ -1,0 +1,1 @@
+"""One file a method; importing this package loads none of them."""

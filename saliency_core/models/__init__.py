@@ -1,0 +1,1 @@
+"""The models that come with the lab, and how others are opened."""

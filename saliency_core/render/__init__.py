@@ -1,0 +1,1 @@
+"""From raw arrays to colours: what a map looks like, never what it is."""
