@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 from typing import Any
 
 from saliency_core.errors import SettingError
 from saliency_core.registry import Registered, lookup
-from saliency_core.spec import MISSING, Part, specs
+from saliency_core.spec import REQUIRED, Part, specs
 
 LONGEST = 200_000
 
@@ -84,7 +83,7 @@ def _call(family: str, name: str, node: ast.Call, text: str) -> Any:
         if key in given:
             raise SettingError(f"{name}: {key} is given twice in {_quote(text)}.")
         given[key] = _value(known[key], value, text)
-    absent = [f.name for f in dataclasses.fields(cls) if f.default is MISSING and f.name not in given]  # type: ignore[arg-type]
+    absent = [key for key, spec in known.items() if spec.default is REQUIRED and key not in given]
     if absent:
         raise SettingError(f"{name} needs {', '.join(absent)}.", f"Write it like {_example(family, cls)}.")
     return cls(**given)

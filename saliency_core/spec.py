@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 
 from saliency_core.errors import SettingError
 
-MISSING = dataclasses.MISSING
+REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
 
 
 @dataclass(frozen=True)
 class Spec:
     """One setting: its default, its help text and its unit."""
 
-    default: Any = MISSING
+    default: Any = REQUIRED
     help: str = ""
     unit: str = ""
     title: str = ""
@@ -154,6 +154,8 @@ class Part(Spec):
 
 def param(spec: Spec) -> Any:
     """Declare a dataclass field by its spec."""
+    if spec.default is REQUIRED:
+        return dataclasses.field(metadata={"spec": spec})
     return dataclasses.field(default=spec.default, metadata={"spec": spec})
 
 

@@ -1,0 +1,157 @@
+"""Any Keras model becomes one graph with constant weights and the preprocessing inside."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from saliency_core.engine import nodes
+from saliency_core.engine.runtime import tensorflow
+from saliency_core.errors import ModelError
+from saliency_core.models.preprocessing import Preprocessing
+
+INPUT = "pixels"
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A network as one graph: raw pixels 0..255 (B, H, W, C) in, one output tensor out."""
+
+    graph: bytes  # serialized GraphDef with constant weights, in topological order
+    output: str  # tensor name
+    shape: tuple[int, int, int]  # H, W, C of one image
+    input: str = INPUT
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the graph, which names the model everywhere."""
+        return hashlib.sha256(self.graph).hexdigest()
+
+
+def freeze_keras(
+    model: Any,
+    preprocessing: Preprocessing,
+    *,
+    size: tuple[int, int] | None = None,
+    output: int = 0,
+) -> Frozen:
+    """Freeze a Keras model of any kind (Sequential, functional, nested, subclassed).
+
+    `size` (H, W) is needed where the model leaves it open. Raises ModelError when the model
+    does not take one image of shape (H, W, C).
+    """
+    tf = tensorflow()
+    shape, dtype, flat = _image_shape(model, size)
+
+    def forward(pixels: Any) -> Any:
+        with tf.name_scope("preprocessing"):
+            ready = tf.cast(_prepared(tf, pixels, preprocessing, shape[2]), dtype)
+            ready = tf.squeeze(ready, -1) if flat else ready
+        answer = tf.nest.flatten(model(ready, training=False))
+        return tf.cast(answer[output], tf.float32)
+
+    spec = tf.TensorSpec([None, *shape], tf.float32, name=INPUT)
+    try:
+        traced = tf.function(forward, autograph=False).get_concrete_function(spec)
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as problem:
+        raise ModelError(
+            f"The model does not accept an image of shape {shape}: {str(problem)[:300]}",
+            "Give the size the model was made for: open_model(model, size=(height, width)).",
+        ) from problem
+    return from_function(traced, shape, _plain_names(model))
+
+
+def from_function(traced: Any, shape: tuple[int, int, int], naming: Callable[[str], str]) -> Frozen:
+    """Freeze a traced function of the raw pixels; its variables become constants."""
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    frozen = convert_variables_to_constants_v2(traced)
+    graph = frozen.graph.as_graph_def()
+    graph = nodes.sorted_and_pruned(graph, [frozen.outputs[0].name])
+    output = _through_identities(graph, frozen.outputs[0].name)
+    if node_missing(graph, INPUT):
+        raise ModelError("The output of this model does not depend on the image.")
+    graph = nodes.sorted_and_pruned(nodes.bypass_identities(graph, set()), [output])
+    graph = nodes.rename(graph, naming)
+    graph.library.Clear()
+    name, _, port = output.partition(":")
+    return Frozen(graph.SerializeToString(deterministic=True), f"{naming(name)}:{port or 0}", shape)
+
+
+def node_missing(graph: Any, name: str) -> bool:
+    """Tell whether a graph has no node of that name."""
+    return all(node.name != name for node in graph.node)
+
+
+def _through_identities(graph: Any, name: str) -> str:
+    by_name = {node.name: node for node in graph.node}
+    while by_name[nodes.node_of(name)].op == "Identity":
+        name = by_name[nodes.node_of(name)].input[0]
+    return name
+
+
+def _prepared(tf: Any, pixels: Any, preprocessing: Preprocessing, channels: int) -> Any:
+    scale, shift, order = preprocessing.affine_for(channels)
+    if order == "bgr":
+        pixels = tf.reverse(pixels, [-1])
+    if (scale != 1).any():
+        pixels = pixels * tf.constant(scale, tf.float32)
+    return pixels + tf.constant(shift, tf.float32) if (shift != 0).any() else pixels
+
+
+def _image_shape(model: Any, size: tuple[int, int] | None) -> tuple[tuple[int, int, int], Any, bool]:
+    """Return (H, W, C), the dtype the model wants, and whether it wants gray images without channel axis."""
+    wanted = getattr(model, "inputs", None) or []
+    if len(wanted) > 1:
+        raise ModelError(
+            f"The model has {len(wanted)} inputs; one image input is supported.",
+            "Wrap the model so that the other inputs are fixed.",
+        )
+    if not wanted:
+        if size is None or len(size) != 3:
+            raise ModelError(
+                "The model has not been built, so its input size is not known.",
+                "Call it once on an image, or give size=(height, width, channels).",
+            )
+        return (int(size[0]), int(size[1]), int(size[2])), tensorflow().float32, False
+    shape = tuple(wanted[0].shape)[1:]
+    flat = len(shape) == 2
+    shape = (*shape, 1) if flat else shape
+    if len(shape) != 3 or shape[2] is None:
+        raise ModelError(
+            f"The model takes arrays of shape {shape}; an image (height, width, channels) is needed."
+        )
+    if shape[0] is None or shape[1] is None:
+        if size is None:
+            raise ModelError(
+                "The model leaves the image size open.",
+                "Choose one: open_model(model, size=(height, width)).",
+            )
+        shape = (size[0], size[1], shape[2])
+    return (int(shape[0]), int(shape[1]), int(shape[2])), wanted[0].dtype, flat
+
+
+def _plain_names(model: Any) -> Callable[[str], str]:
+    """Map scopes such as `my_model_1/conv1_1/Relu` to the names in the model: `conv1/Relu`."""
+    known = {layer.name for layer in model._flatten_layers(include_self=False)}
+    own = re.compile(rf"^{re.escape(model.name)}(_\d+)?$")
+
+    def plain(name: str) -> str:
+        parts = name.split("/")
+        if len(parts) > 1 and own.match(parts[0]):
+            parts = parts[1:]
+        return "/".join(p[:-2] if p.endswith("_1") and p[:-2] in known else p for p in parts)
+
+    taken: dict[str, str] = {}
+
+    def unique(name: str) -> str:
+        wanted = plain(name)
+        if taken.setdefault(wanted, name) != name:
+            wanted = name
+        return wanted
+
+    return unique

@@ -1,0 +1,127 @@
+"""What a frozen graph holds: its head, its layers, its size; found from the graph alone."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from saliency_core.engine import nodes
+from saliency_core.engine.freeze import Frozen
+from saliency_core.engine.runtime import tensorflow
+from saliency_core.errors import TargetError
+from saliency_core.models.anatomy import Head, Layer
+
+PASSING = {"Identity", "Reshape", "Squeeze", "Cast", "ExpandDims"}
+HEADS = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Sigmoid": "sigmoid"}
+SUBSCOPES = {"batchnorm", "moments", "strided_slice", "Cast", "Mean", "Reshape", "Shape", "add", "mul", "sub"}
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """Everything known of a graph without running it."""
+
+    head: Head
+    layers: tuple[Layer, ...]
+    tensors: dict[str, tuple[int, ...]]  # every tensor that depends on the image, shape without batch
+    operations: dict[str, int]
+    parameters: int
+    activations: int  # numbers computed for one image
+
+    def find(self, name: str) -> Layer:
+        """Return a layer by its name or any tensor by its own; raises TargetError with the nearest names."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        tensor = nodes.tensor_of(name)
+        if tensor in self.tensors:
+            return Layer(name, tensor, self.tensors[tensor], "tensor")
+        near = difflib.get_close_matches(name, [layer.name for layer in self.layers], 3, 0.3)
+        hint = f"Nearest: {', '.join(near)}." if near else "See model.layers for the list."
+        raise TargetError(f"The model has no layer {name[:80]!r}.", hint)
+
+
+def examine(frozen: Frozen, graph: Any) -> Anatomy:
+    """Look through a graph: shapes, layers in order, head and logits, sizes."""
+    shapes, floats = _shapes(frozen, graph)
+    depends = _on_the_image(graph, frozen.input)
+    tensors = {
+        name: shape for name, shape in shapes.items() if nodes.node_of(name) in depends and name in floats
+    }
+    weights = nodes.constants(graph)
+    return Anatomy(
+        head=_head(frozen, graph, tensors),
+        layers=_layers(graph, tensors, frozen.input),
+        tensors=tensors,
+        operations=dict(Counter(node.op for node in graph.node if node.op not in ("Const", "Placeholder"))),
+        parameters=sum(int(w.size) for w in weights.values() if w.dtype.kind == "f" and w.ndim > 0),
+        activations=sum(_size(shape) for shape in tensors.values()),
+    )
+
+
+def _shapes(frozen: Frozen, graph: Any) -> tuple[dict[str, tuple[int, ...]], set[str]]:
+    """Return the shape for one image of every tensor whose shape is known, and which are float."""
+    tf = tensorflow()
+    with tf.Graph().as_default() as space:
+        pixels = tf.compat.v1.placeholder(tf.float32, [1, *frozen.shape], name="one_image")
+        tf.graph_util.import_graph_def(graph, {f"{frozen.input}:0": pixels}, name="")
+        outputs = [tensor for op in space.get_operations() for tensor in op.outputs]
+    known = {t.name: tuple(t.shape[1:]) for t in outputs if t.shape.is_fully_defined() and t.shape.rank}
+    return known, {t.name for t in outputs if t.dtype.is_floating}
+
+
+def _on_the_image(graph: Any, source: str) -> set[str]:
+    depends = {source}
+    for node in graph.node:
+        if any(nodes.node_of(name) in depends for name in node.input):
+            depends.add(node.name)
+    return depends
+
+
+def _head(frozen: Frozen, graph: Any, tensors: dict[str, tuple[int, ...]]) -> Head:
+    """Find the tensor that holds the logits; a softmax or sigmoid at the end is looked through."""
+    by_name = {node.name: node for node in graph.node}
+    name = frozen.output
+    while by_name[nodes.node_of(name)].op in PASSING:
+        name = nodes.tensor_of(by_name[nodes.node_of(name)].input[0])
+    last = by_name[nodes.node_of(name)]
+    shape = tensors.get(frozen.output, ())
+    classes = _size(shape) if shape and max(shape) == _size(shape) else 0
+    if last.op in HEADS and classes:
+        kind = "binary" if last.op == "Sigmoid" and classes == 1 else HEADS[last.op]
+        logits = nodes.tensor_of(last.input[0])
+        probabilities = "" if last.op == "LogSoftmax" else nodes.tensor_of(name)
+        return Head(kind, logits, probabilities, classes, f"input of {last.op} ({nodes.node_of(name)})")
+    if classes:
+        return Head("logits", frozen.output, "", classes, f"output of the network ({last.name})")
+    return Head("map", frozen.output, "", 0, f"a map of units ({last.name})")
+
+
+def _layers(graph: Any, tensors: dict[str, tuple[int, ...]], source: str) -> tuple[Layer, ...]:
+    """Return the last tensor of each scope, in the order of computation."""
+    last: dict[str, Layer] = {}
+    for node in graph.node:
+        tensor = nodes.tensor_of(node.name)
+        shape = tensors.get(tensor)
+        if shape is None or node.name == source or len(shape) not in (1, 2, 3):
+            continue
+        name = _scope(node.name)
+        if name != "preprocessing":
+            last.pop(name, None)
+            last[name] = Layer(name, tensor, shape, node.op)
+    return tuple(last.values())
+
+
+def _scope(name: str) -> str:
+    parts = name.split("/")[:-1]
+    while len(parts) > 1 and parts[-1] in SUBSCOPES:
+        parts = parts[:-1]
+    return "/".join(parts) or name
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    total = 1
+    for extent in shape:
+        total *= extent
+    return total

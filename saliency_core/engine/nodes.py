@@ -1,0 +1,165 @@
+"""A GraphDef as plain lists of nodes: order, pruning, constants, names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from saliency_core.arrays import Array
+from saliency_core.engine.runtime import tensorflow
+from saliency_core.errors import ModelError
+
+LARGEST_CONSTANT = 16_000_000  # elements that folding may create; larger ones stay computed
+
+
+def node_of(tensor: str) -> str:
+    """Return the node name of a tensor or input name: `^a`, `a:1` and `a` are all node `a`."""
+    return tensor.lstrip("^").split(":", 1)[0]
+
+
+def tensor_of(name: str) -> str:
+    """Return the full tensor name, `a` becoming `a:0`."""
+    return name if ":" in name else f"{name}:0"
+
+
+def parse_graph(data: bytes) -> Any:
+    """Read a serialized GraphDef."""
+    graph = tensorflow().compat.v1.GraphDef()
+    graph.ParseFromString(data)
+    return graph
+
+
+def data_inputs(node: Any) -> list[str]:
+    """Return the inputs of a node that carry numbers, not control edges."""
+    return [name for name in node.input if not name.startswith("^")]
+
+
+def sorted_and_pruned(graph: Any, outputs: Iterable[str]) -> Any:
+    """Return the nodes that the outputs need, in topological order, without control edges."""
+    by_name = {node.name: node for node in graph.node}
+    order: list[str] = []
+    state: dict[str, int] = {}
+    stack = [node_of(name) for name in outputs][::-1]
+    while stack:
+        name = stack[-1]
+        if state.get(name) == 2:
+            stack.pop()
+            continue
+        if name not in by_name:
+            raise ModelError(f"The graph names a tensor {name[:80]!r} that it does not hold.")
+        below = [node_of(source) for source in data_inputs(by_name[name])]
+        waiting = [source for source in below if state.get(source) != 2]
+        if not waiting:
+            state[name] = 2
+            order.append(stack.pop())
+        elif state.get(name) == 1:
+            raise ModelError("The graph has a cycle.", "Loops inside the network are not supported.")
+        else:
+            state[name] = 1
+            stack.extend(waiting)
+    return _with_nodes(graph, (by_name[name] for name in order))
+
+
+def _with_nodes(graph: Any, nodes: Iterable[Any]) -> Any:
+    made = type(graph)()
+    made.versions.CopyFrom(graph.versions)
+    made.library.CopyFrom(graph.library)
+    for node in nodes:
+        copy = made.node.add()
+        copy.CopyFrom(node)
+        inputs = data_inputs(node)
+        del copy.input[:]
+        copy.input.extend(inputs)
+        copy.attr.pop("_class", None)
+    return made
+
+
+def bypass_identities(graph: Any, keep: set[str]) -> Any:
+    """Return the graph with Identity nodes taken out, except those in `keep`."""
+    source = {
+        node.name: node.input[0]
+        for node in graph.node
+        if node.op == "Identity" and node.name not in keep and data_inputs(node)
+    }
+
+    def root(name: str) -> str:
+        while name in source:
+            name = source[name]
+        return name
+
+    made = _with_nodes(graph, (node for node in graph.node if node.name not in source))
+    for node in made.node:
+        for index, name in enumerate(node.input):
+            node.input[index] = root(name)
+    return made
+
+
+def rename(graph: Any, new_name: Callable[[str], str]) -> Any:
+    """Return the graph with every node renamed."""
+    made = _with_nodes(graph, graph.node)
+    for node in made.node:
+        node.name = new_name(node.name)
+        for index, name in enumerate(node.input):
+            base, colon, port = name.partition(":")
+            node.input[index] = new_name(base) + colon + port
+    return made
+
+
+def constant(name: str, value: Array) -> Any:
+    """Return a Const node."""
+    tf = tensorflow()
+    node = tf.compat.v1.NodeDef(name=name, op="Const")
+    node.attr["dtype"].type = tf.as_dtype(value.dtype).as_datatype_enum
+    node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
+    return node
+
+
+def constants(graph: Any) -> dict[str, Array]:
+    """Return the value of every Const node, by name."""
+    make = tensorflow().make_ndarray
+    return {node.name: make(node.attr["value"].tensor) for node in graph.node if node.op == "Const"}
+
+
+def fold_constants(graph: Any) -> Any:
+    """Return the graph with everything that does not depend on the image computed beforehand."""
+    fixed = _fixed_nodes(graph)
+    used = {node_of(name) for node in graph.node if node.name not in fixed for name in node.input}
+    edge = [
+        node.name for node in graph.node if node.name in fixed and node.name in used and node.op != "Const"
+    ]
+    if not edge:
+        return graph
+    single = {
+        name
+        for name in edge
+        if not any(source.startswith(f"{name}:") for node in graph.node for source in node.input)
+    }
+    tf = tensorflow()
+    with tf.Graph().as_default() as space:
+        tf.graph_util.import_graph_def(
+            _with_nodes(graph, (n for n in graph.node if n.name in fixed)), name=""
+        )
+        with tf.compat.v1.Session(graph=space) as session:
+            found = dict(zip(single, session.run([tensor_of(name) for name in single]), strict=True))
+    ready = {name: np.asarray(value) for name, value in found.items() if value.size <= LARGEST_CONSTANT}
+    made = _with_nodes(graph, (constant(n.name, ready[n.name]) if n.name in ready else n for n in graph.node))
+    return made
+
+
+def _fixed_nodes(graph: Any) -> set[str]:
+    """Return the nodes that depend on constants alone and draw no random numbers."""
+    registry = tensorflow().raw_ops
+    fixed: set[str] = set()
+    for node in graph.node:
+        pure = hasattr(registry, node.op) and not node.op.startswith(("Random", "Stateless", "Placeholder"))
+        inputs = data_inputs(node)
+        if node.op == "Const" or (pure and inputs and all(node_of(name) in fixed for name in inputs)):
+            fixed.add(node.name)
+    return fixed
+
+
+def replace_nodes(graph: Any, nodes: Iterable[Any], outputs: Iterable[str]) -> Any:
+    """Return a graph of these nodes, sorted and pruned again."""
+    return sorted_and_pruned(_with_nodes(graph, nodes), outputs)
