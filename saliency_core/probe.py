@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
+
+import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
+
+OnPoints = Callable[[int], None]
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -27,9 +33,13 @@ class Probe(Protocol):
 
 @dataclass
 class counted:
-    """A probe that counts the points it is asked, so that a method's declared cost can be checked."""
+    """A probe that counts the points it is asked and reports them chunk by chunk.
+
+    `on_points` is called with the count so far after each chunk; what it raises stops the work.
+    """
 
     base: Probe
+    on_points: OnPoints | None = None
     points: int = 0
 
     @property
@@ -43,16 +53,24 @@ class counted:
         return self.base.chunk
 
     def score(self, points: Points) -> Array:
-        """Count and pass on."""
-        self.points += len(points)
-        return self.base.score(points)
+        """Return the scores of the base probe."""
+        return np.concatenate([self._count(part, self.base.score(part)) for part in self._chunks(points)])
 
     def gradient(self, points: Points, rule: str = "") -> Values:
-        """Count and pass on."""
-        self.points += len(points)
-        return self.base.gradient(points, rule)
+        """Return the gradients of the base probe."""
+        parts = [self._count(part, self.base.gradient(part, rule)) for part in self._chunks(points)]
+        return np.concatenate(parts)
 
     def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
-        """Count and pass on."""
-        self.points += len(points)
-        return self.base.at_layer(points, layer)
+        """Return the layer and its gradients from the base probe."""
+        parts = [self._count(part, self.base.at_layer(part, layer)) for part in self._chunks(points)]
+        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+    def _chunks(self, points: Points) -> list[Points]:
+        return [points[first : first + self.chunk] for first in range(0, len(points), self.chunk)]
+
+    def _count(self, part: Points, answer: T) -> T:
+        self.points += len(part)
+        if self.on_points is not None:
+            self.on_points(self.points)
+        return answer

@@ -17,7 +17,7 @@ from saliency_core.arrays import Array, Float
 from saliency_core.errors import SettingError, TargetError
 from saliency_core.models.anatomy import Head, Layer
 from saliency_core.registry import Registered, register
-from saliency_core.spec import Choice, Integer, Spec, Text, param
+from saliency_core.spec import Choice, Integer, Real, Spec, Text, param
 
 OUTPUT = "output"
 MOST_WEIGHTS = 4096

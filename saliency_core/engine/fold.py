@@ -74,7 +74,7 @@ class _Chain:
             return None
         other = second if first == name else first
         value = known.get(other)
-        if value is None or value.dtype != np.float32 or step.attr["data_format"].s == b"NCHW":
+        if value is None or value.dtype != np.float32 or nodes.attribute(step, "data_format").s == b"NCHW":
             return None
         if value.size == 1:
             return np.full(self.channels, float(value.reshape(())))
@@ -97,7 +97,7 @@ class _Chain:
 
 def _not_plain(node: Any) -> bool:
     """Tell whether a kernel is used transposed or channels-first, where the last axis is not the output."""
-    return node.attr["transpose_b"].b or node.attr["data_format"].s == b"NCHW"
+    return nodes.attribute(node, "transpose_b").b or nodes.attribute(node, "data_format").s == b"NCHW"
 
 
 def _output_channels(op: str, kernel: Array) -> int:
@@ -128,14 +128,14 @@ def _split_fused_norms(graph: Any) -> list[Any] | None:
         parts = [known.get(nodes.node_of(source)) for source in node.input[1:]]
         if (
             not node.op.startswith("FusedBatchNorm")
-            or node.attr["is_training"].b
+            or nodes.attribute(node, "is_training").b
             or any(p is None for p in parts)
         ):
             made.append(node)
             continue
         found = True
         gamma, beta, mean, variance = (np.asarray(part, np.float64) for part in parts)
-        factor = gamma / np.sqrt(variance + node.attr["epsilon"].f)
+        factor = gamma / np.sqrt(variance + nodes.attribute(node, "epsilon").f)
         scale = nodes.constant(f"{node.name}/scale", factor.astype(np.float32))
         shift = nodes.constant(f"{node.name}/shift", (beta - mean * factor).astype(np.float32))
         product = type(node)(name=f"{node.name}/product", op="Mul", input=[node.input[0], scale.name])

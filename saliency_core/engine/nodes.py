@@ -36,6 +36,11 @@ def data_inputs(node: Any) -> list[str]:
     return [name for name in node.input if not name.startswith("^")]
 
 
+def attribute(node: Any, name: str) -> Any:
+    """Return an attribute of a node, empty when absent; plain indexing would write an empty one."""
+    return node.attr[name] if name in node.attr else tensorflow().compat.v1.AttrValue()
+
+
 def sorted_and_pruned(graph: Any, outputs: Iterable[str]) -> Any:
     """Return the nodes that the outputs need, in topological order, without control edges."""
     by_name = {node.name: node for node in graph.node}
@@ -144,8 +149,7 @@ def fold_constants(graph: Any) -> Any:
         with tf.compat.v1.Session(graph=space) as session:
             found = dict(zip(single, session.run([tensor_of(name) for name in single]), strict=True))
     ready = {name: np.asarray(value) for name, value in found.items() if value.size <= LARGEST_CONSTANT}
-    made = _with_nodes(graph, (constant(n.name, ready[n.name]) if n.name in ready else n for n in graph.node))
-    return made
+    return _with_nodes(graph, (constant(n.name, ready[n.name]) if n.name in ready else n for n in graph.node))
 
 
 def _fixed_nodes(graph: Any) -> set[str]:

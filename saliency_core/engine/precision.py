@@ -17,7 +17,7 @@ def doubled(graph: Any) -> Any:
     made = type(graph)()
     made.CopyFrom(graph)
     for node in made.node:
-        if node.op == "Const" and node.attr["dtype"].type == single:
+        if node.op == "Const" and nodes.attribute(node, "dtype").type == single:
             value = tf.make_ndarray(node.attr["value"].tensor)
             node.CopyFrom(nodes.constant(node.name, value.astype(np.float64)))
             continue

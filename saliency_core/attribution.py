@@ -1,0 +1,69 @@
+"""The answer: signed numbers for every pixel, with unit, score, recipe and evidence."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from saliency_core.arrays import Points, Values
+from saliency_core.checks.differences import Evidence
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class of the model's answer; probability is None where the model gives none."""
+
+    index: int
+    label: str
+    logit: float
+    probability: float | None
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """A map of signed numbers and everything needed to read it.
+
+    values: (H, W, C) or (h, w) float32, signed. kind: "sensitivity", "contribution" or "region".
+    score: the explained number. units: what one unit of `values` means, such as
+    "logit per grey level". recipe: model, image, target and method as text and digests.
+    """
+
+    values: Values
+    kind: str
+    score: float
+    units: str
+    recipe: dict[str, Any]
+    seconds: float
+    words: str  # what was explained, for people
+    point: Points  # (H, W, C), the raw pixels the model saw
+    predictions: tuple[Prediction, ...] = ()
+    check: Callable[[], Evidence | None] = field(default=lambda: None, repr=False, compare=False)
+
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        """A finite-difference check of the map, computed when first asked for; None where none applies."""
+        return self.check()
+
+    def to_npz(self) -> bytes:
+        """Return the map, the pixels and the recipe as the bytes of an .npz file."""
+        about = {
+            **self.recipe,
+            "kind": self.kind,
+            "score": self.score,
+            "units": self.units,
+            "seconds": self.seconds,
+        }
+        return npz(self.values, self.point, about)
+
+
+def npz(values: Values, point: Points, recipe: dict[str, Any]) -> bytes:
+    """Return arrays and recipe as the bytes of an .npz file; the recipe is JSON text in `recipe`."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, values=values, pixels=point, recipe=np.array(json.dumps(recipe)))
+    return buffer.getvalue()

@@ -1,0 +1,107 @@
+"""Does the map tell the truth? The score is moved along random directions and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from saliency_core.arrays import Array, Points, Values
+from saliency_core.probe import Probe
+
+DIRECTIONS = 3
+STEP = 1e-4  # grey levels: small enough to meet few kinks, large enough for float64
+ASIDE = 0.02  # grey levels to step beside a kink on which an image sits exactly
+GOOD = 1e-3
+SEED = 20_150
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A central finite difference along three random directions beside what the map predicts.
+
+    error: |predicted - measured| / |measured|, both as vectors over the directions. beside: the
+    image sits on a kink of the network (ties in max pooling, a ReLU at exactly 0), where no
+    derivative exists, so the check was made a fiftieth of a grey level beside it.
+    """
+
+    error: float
+    predicted: tuple[float, ...]
+    measured: tuple[float, ...]
+    step: float
+    precision: str
+    beside: bool = False
+
+    @property
+    def good(self) -> bool:
+        """True when map and network agree to one part in a thousand."""
+        return self.error < GOOD
+
+    @property
+    def sentence(self) -> str:
+        """The result in words."""
+        place = " (a hair beside the image, which sits on a kink)" if self.beside else ""
+        verdict = "agree" if self.good else "do NOT agree"
+        return f"Map and finite difference {verdict}: relative difference {self.error:.1e}{place}."
+
+
+Attribute = Callable[[Points], Values]
+Tangent = Callable[[Points, Points], Points | None]
+
+
+def directional_check(
+    exact: Probe, values: Values, point: Points, attribute: Attribute, tangent: Tangent, precision: str
+) -> Evidence | None:
+    """Compare a map (H, W, C) with finite differences of the score at a point (H, W, C).
+
+    `exact` gives scores, in float64 where the graph allows it; `attribute` computes the map anew
+    when the image sits on a kink and the check has to step beside it.
+    """
+    draw = np.random.default_rng(SEED)
+    directions = draw.standard_normal((DIRECTIONS, *point.shape))
+    first = _compare(exact, values, point.astype(np.float64), directions, tangent, precision)
+    if first is None or first.good:
+        return first
+    aside = point + (ASIDE * draw.standard_normal(point.shape)).astype(np.float32)
+    moved = _compare(exact, attribute(aside), aside.astype(np.float64), directions, tangent, precision, True)
+    return moved if moved is not None and moved.good else first
+
+
+def _compare(
+    exact: Probe,
+    values: Values,
+    point: Array,
+    directions: Array,
+    tangent: Tangent,
+    precision: str,
+    beside: bool = False,
+) -> Evidence | None:
+    moves = tangent(point[None], directions)
+    if moves is None or values.shape != point.shape:
+        return None
+    scale = np.abs(moves).max(axis=(1, 2, 3), keepdims=True)
+    moves, along = _normalised(moves, scale), _normalised(directions, scale)
+    predicted = (values.astype(np.float64) * along).sum(axis=(1, 2, 3))
+    points = np.concatenate([point + STEP * moves, point - STEP * moves])
+    scores = np.asarray(exact.score(points), np.float64)
+    measured = (scores[:DIRECTIONS] - scores[DIRECTIONS:]) / (2 * STEP)
+    return Evidence(
+        error=_relative(predicted, measured),
+        predicted=tuple(predicted.tolist()),
+        measured=tuple(measured.tolist()),
+        step=STEP,
+        precision=precision,
+        beside=beside,
+    )
+
+
+def _normalised(moves: Array, scale: Array) -> Array:
+    """Scale so that the largest move of a pixel is one; an image of zeros cannot be moved."""
+    return np.divide(moves, scale, out=np.zeros_like(moves), where=scale > 0)
+
+
+def _relative(predicted: Array, measured: Array) -> float:
+    size = float(np.linalg.norm(measured))
+    gap = float(np.linalg.norm(predicted - measured))
+    return gap / size if size > 0 else gap

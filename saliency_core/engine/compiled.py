@@ -1,0 +1,203 @@
+"""Functions over a frozen graph, each traced once for a form of question and a number of rows."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from saliency_core.arrays import Array
+from saliency_core.engine import fold, nodes, precision
+from saliency_core.engine.freeze import Frozen
+from saliency_core.engine.inspect import Anatomy, examine
+from saliency_core.engine.runtime import tensorflow
+from saliency_core.errors import ModelError
+
+MOST_FUNCTIONS = 24  # traced functions kept for one graph; the oldest goes first
+SOFTMAX = "added_softmax"
+OUTPUT_LEAKS = (KeyError, ValueError)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What makes two questions different programs: everything else enters as a tensor."""
+
+    kind: str  # "read" | "score" | "gradient" | "top" | "layer" | "kernel"
+    tensors: tuple[str, ...]
+    rows: int
+    at: str = ""
+    rule: str = ""
+    double: bool = False
+
+
+class Compiled:
+    """One graph, its anatomy, and its compiled functions; safe to share between threads."""
+
+    def __init__(self, frozen: Frozen) -> None:
+        self.frozen = frozen
+        graph = fold.tidy(nodes.parse_graph(frozen.graph), [frozen.output])
+        self.plain, self.anatomy = _with_probabilities(frozen, graph, examine(frozen, graph))
+        self.folded = fold.fold_norms(self.plain, self._ends())
+        self._in_folded = {node.name for node in self.folded.node}
+        self._functions: OrderedDict[Form, Callable[..., Any]] = OrderedDict()
+        self._lock = threading.Lock()
+        self.traces = 0
+
+    def _ends(self) -> list[str]:
+        head = self.anatomy.head
+        return [name for name in {self.frozen.output, head.logits, head.probabilities} if name]
+
+    def run(self, form: Form, *arrays: Array) -> list[Array]:
+        """Run a form on arrays of its row count; returns NumPy arrays."""
+        with self._lock:
+            function = self._functions.get(form)
+            if function is None:
+                function = self._functions[form] = self._trace(form)
+                while len(self._functions) > MOST_FUNCTIONS:
+                    self._functions.popitem(last=False)
+            self._functions.move_to_end(form)
+        tf = tensorflow()
+        kind = tf.float64 if form.double else tf.float32
+        return [one.numpy() for one in function(*(tf.constant(array, kind) for array in arrays))]
+
+    def graph_for(self, names: Sequence[str], rule: str = "") -> Any:
+        """Return the folded graph, or the plain one when a tensor between was asked for."""
+        if rule:
+            raise ModelError(f"There is no backward rule {rule!r}.")
+        inside = all(nodes.node_of(name) in self._in_folded for name in names if name)
+        return self.folded if inside else self.plain
+
+    def _trace(self, form: Form) -> Callable[..., Any]:
+        tf = tensorflow()
+        kind = tf.float64 if form.double else tf.float32
+        graph = self.graph_for([*form.tensors, form.at], form.rule)
+        graph = precision.doubled(graph) if form.double else graph
+        program = _Program(graph, self.frozen.input, form, self.anatomy)
+        shapes = self.anatomy.tensors
+        signature = [tf.TensorSpec([form.rows, *self.frozen.shape], kind)]
+        if form.kind in ("score", "gradient", "layer", "kernel"):
+            signature += [tf.TensorSpec([1, *shapes[name]], kind) for name in form.tensors]
+        if form.kind == "kernel":
+            signature.append(tf.TensorSpec(program.kernel_shape(form.at), kind))
+
+        def body(*arrays: Any) -> Any:
+            self.traces += 1
+            return program.build(*arrays)
+
+        return tf.function(body, input_signature=signature, autograph=False).get_concrete_function()
+
+
+@dataclass(frozen=True)
+class _Program:
+    """Builds one form inside a tf.function: the graph is imported there and differentiated there."""
+
+    graph: Any
+    source: str
+    form: Form
+    anatomy: Anatomy
+
+    def build(self, pixels: Any, *rest: Any) -> Any:
+        form = self.form
+        if form.kind == "read":
+            return self._import(pixels, form.tensors)
+        if form.kind == "top":
+            return self._top(pixels)
+        if form.kind == "kernel":
+            return self._kernel(pixels, rest[:-1], rest[-1])
+        tensors = self._import(pixels, [*form.tensors, *self._extras()])
+        asked, extras = tensors[: len(form.tensors)], tensors[len(form.tensors) :]
+        score = _score(asked, rest)
+        if form.kind == "score":
+            return [score]
+        wanted = extras[0] if form.kind == "layer" else pixels
+        return [score, _derivative(asked, wanted, rest, form), *extras]
+
+    def _extras(self) -> list[str]:
+        """Return the tensors that come along for free: the layer, or the head for the predictions."""
+        if self.form.kind == "layer":
+            return [self.form.at]
+        head = self.anatomy.head
+        free = [name for name in (head.logits, head.probabilities) if name and head.outputs]
+        return free if self.form.kind == "gradient" and not self.form.double else []
+
+    def _import(self, pixels: Any, names: Sequence[str], also: dict[str, Any] | None = None) -> list[Any]:
+        tf = tensorflow()
+        replaced = {f"{self.source}:0": pixels, **(also or {})}
+        try:
+            found = tf.graph_util.import_graph_def(
+                self.graph, replaced, [nodes.tensor_of(name) for name in names], name=""
+            )
+        except OUTPUT_LEAKS as problem:
+            raise ModelError(f"The graph cannot be read: {str(problem)[:300]}") from problem
+        return list(found)
+
+    def _top(self, pixels: Any) -> Any:
+        """Return head and gradient of the winning logit; the winner is found inside, in one pass."""
+        tf = tensorflow()
+        head = self.anatomy.head
+        extras = self._extras_of_head(pixels)
+        logits = extras[0]
+        flat = tf.reshape(logits, [self.form.rows, -1])
+        if head.outputs == 1:
+            winner = tf.where(flat >= 0, tf.ones_like(flat), -tf.ones_like(flat))
+        else:
+            winner = tf.one_hot(tf.argmax(flat, -1), head.outputs, dtype=flat.dtype)
+        seed = tf.reshape(winner, tf.shape(logits))
+        return [_score([logits], [seed]), _derivative([logits], pixels, [seed], self.form), *extras]
+
+    def _extras_of_head(self, pixels: Any) -> list[Any]:
+        head = self.anatomy.head
+        return self._import(pixels, [name for name in (head.logits, head.probabilities) if name])
+
+    def kernel_shape(self, name: str) -> list[int]:
+        """Return the shape of the constant that a convolution uses as kernel."""
+        return list(nodes.constants(self.graph)[name].shape)
+
+    def _kernel(self, pixels: Any, seeds: Sequence[Any], kernel: Any) -> Any:
+        asked = self._import(pixels, self.form.tensors, {f"{self.form.at}:0": kernel})
+        return [_score(asked, seeds), _derivative(asked, kernel, seeds, self.form)]
+
+
+def _score(tensors: Sequence[Any], seeds: Sequence[Any]) -> Any:
+    """Return sum <seed, tensor> for each row, added up in float64."""
+    tf = tensorflow()
+    total: Any = 0.0
+    for tensor, seed in zip(tensors, seeds, strict=True):
+        product = tf.cast(tensor, tf.float64) * tf.cast(seed, tf.float64)
+        total += tf.reduce_sum(product, axis=list(range(1, len(product.shape))))
+    return total
+
+
+def _derivative(tensors: Sequence[Any], wanted: Any, seeds: Sequence[Any], form: Form) -> Any:
+    tf = tensorflow()
+    outputs = [tf.broadcast_to(seed, tf.shape(t)) for seed, t in zip(seeds, tensors, strict=True)]
+    try:
+        found = tf.gradients(tensors, wanted, grad_ys=outputs)[0]
+    except LookupError as problem:
+        raise ModelError(f"The network cannot be differentiated: {str(problem)[:200]}") from problem
+    if found is None:
+        raise ModelError(
+            f"{form.tensors[0] if form.tensors else 'The score'} does not depend on the image in a "
+            "differentiable way.",
+            "Choose an output or layer without rounding, argmax or comparison before it.",
+        )
+    return tf.convert_to_tensor(found)
+
+
+def _with_probabilities(frozen: Frozen, graph: Any, anatomy: Anatomy) -> tuple[Any, Anatomy]:
+    """Append a softmax to a graph that ends in several logits, so that probabilities can be asked for."""
+    head = anatomy.head
+    if head.kind not in ("logits", "log_softmax") or head.outputs < 2:
+        return graph, anatomy
+    softmax = graph.node.add(name=SOFTMAX, op="Softmax", input=[nodes.node_of(head.logits)])
+    _, _, port = head.logits.partition(":")
+    if port not in ("", "0"):
+        softmax.input[0] = head.logits
+    softmax.attr["T"].type = tensorflow().float32.as_datatype_enum
+    from dataclasses import replace
+
+    tensor = nodes.tensor_of(SOFTMAX)
+    tensors = {**anatomy.tensors, tensor: anatomy.tensors[head.logits]}
+    return graph, replace(anatomy, head=replace(head, probabilities=tensor), tensors=tensors)

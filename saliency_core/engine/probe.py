@@ -1,0 +1,175 @@
+"""The engine's probe: one graph, one question, any number of points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from saliency_core.arrays import Array, Points, Values
+from saliency_core.engine.compiled import Compiled, Form
+from saliency_core.errors import SaliencyError
+from saliency_core.models.anatomy import Head, Layer
+from saliency_core.targets import OUTPUT, Question, TopClass
+
+NO_DOUBLE = (ValueError, TypeError, NotImplementedError, SaliencyError, RuntimeError)
+
+
+class Reading:
+    """Answers what a target may ask: the head, the layers, and values on one clean image."""
+
+    def __init__(self, compiled: Compiled, labels: Sequence[str], point: Points | None = None) -> None:
+        self._compiled = compiled
+        self._point = point
+        self._known: dict[str, Array] = {}
+        self.labels = labels
+
+    @property
+    def head(self) -> Head:
+        """Where the logits are."""
+        return self._compiled.anatomy.head
+
+    def find(self, name: str) -> Layer:
+        """Return a layer, a tensor, or the network's `output`."""
+        anatomy = self._compiled.anatomy
+        if name == OUTPUT and all(layer.name != OUTPUT for layer in anatomy.layers):
+            tensor = self._compiled.frozen.output
+            return Layer(OUTPUT, tensor, anatomy.tensors[tensor], "output")
+        return anatomy.find(name)
+
+    def clean(self, tensor: str) -> Array:
+        """Return a tensor on the clean image, computed at most once."""
+        if self._point is None:
+            raise RuntimeError("a target asked for the clean image before there was one")
+        if tensor not in self._known:
+            form = Form("read", (tensor,), 1)
+            self._known[tensor] = self._compiled.run(form, self._point[None])[0][0]
+        return self._known[tensor]
+
+    def remember(self, values: dict[str, Array]) -> None:
+        """Keep values of the clean image that came along with another call."""
+        self._known.update(values)
+
+
+class EngineProbe:
+    """Scores and gradients of one question on one graph, in chunks of a fixed size."""
+
+    def __init__(self, compiled: Compiled, question: Question, *, double: bool = False) -> None:
+        self._compiled = compiled
+        self._double = double
+        self.question = question
+        self.shape = compiled.frozen.shape
+        self.chunk = chunk_for(compiled.anatomy.activations)
+        self.tensors = tuple(question.seeds)
+        self._seeds = [seed[None] for seed in question.seeds.values()]
+
+    def _form(self, kind: str, rows: int, at: str = "", rule: str = "") -> Form:
+        return Form(kind, self.tensors, rows, at, rule, self._double)
+
+    def _in_chunks(self, points: Points, kind: str, at: str = "", rule: str = "") -> list[list[Array]]:
+        """Run all points with only two row counts, 1 and the chunk; the last chunk is filled up."""
+        if len(points) == 1:
+            return [self._compiled.run(self._form(kind, 1, at, rule), points, *self._seeds)]
+        answers = []
+        form = self._form(kind, self.chunk, at, rule)
+        for first in range(0, len(points), self.chunk):
+            part = points[first : first + self.chunk]
+            missing = self.chunk - len(part)
+            full = np.concatenate([part, np.repeat(part[-1:], missing, 0)]) if missing else part
+            found = self._compiled.run(form, full, *self._seeds)
+            answers.append([one[: len(part)] for one in found])
+        return answers
+
+    def score(self, points: Points) -> Array:
+        """Return the score of each point, (B,) float64."""
+        if not self.tensors:
+            return np.full(len(points), self.question.offset)
+        parts = self._in_chunks(points, "score")
+        return np.concatenate([part[0] for part in parts]) + self.question.offset
+
+    def gradient(self, points: Points, rule: str = "") -> Values:
+        """Return the derivative of each score by each raw pixel, (B, H, W, C) float32."""
+        if not self.tensors:
+            return np.zeros(points.shape, np.float32)
+        return np.concatenate([part[1] for part in self._in_chunks(points, "gradient", rule=rule)])
+
+    def full(self, point: Points) -> tuple[float, Values, list[Array]]:
+        """Return score, gradient and head of one point (1, H, W, C) from a single call."""
+        score, gradient, *head = self._in_chunks(point, "gradient")[0]
+        return float(score[0]) + self.question.offset, gradient, head
+
+    def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
+        """Return the activations of a layer and the score's gradient there."""
+        tensor = Reading(self._compiled, ()).find(layer).tensor
+        parts = self._in_chunks(points, "layer", tensor)
+        return np.concatenate([p[2] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+class Remembered:
+    """A probe that knows the clean image's score and gradient from the call that chose the class."""
+
+    def __init__(self, base: EngineProbe, point: Points, score: float, gradient: Values) -> None:
+        self.base, self._point, self._score, self._gradient = base, point, score, gradient
+        self.shape, self.chunk = base.shape, base.chunk
+        self.question = base.question
+
+    def _is_clean(self, points: Points) -> bool:
+        return len(points) == 1 and (points[0] is self._point or np.array_equal(points[0], self._point))
+
+    def score(self, points: Points) -> Array:
+        """Return the score of each point; the clean one is known."""
+        return np.array([self._score]) if self._is_clean(points) else self.base.score(points)
+
+    def gradient(self, points: Points, rule: str = "") -> Values:
+        """Return the gradient of each point; the clean one is known."""
+        if self._is_clean(points) and not rule:
+            return self._gradient
+        return self.base.gradient(points, rule)
+
+    def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
+        """Pass on."""
+        return self.base.at_layer(points, layer)
+
+
+def ask(
+    compiled: Compiled, target: Any, point: Points, labels: Sequence[str]
+) -> tuple[Any, Any, list[Array]]:
+    """Return the frozen target, a probe for it, and the head's values, from one pass over the image.
+
+    `point` is (H, W, C). Head values are [logits] or [logits, probabilities], with batch axis.
+    """
+    reading = Reading(compiled, labels, point)
+    batch = point[None]
+    if isinstance(target, TopClass) and reading.head.outputs:
+        _, gradient, *head = compiled.run(Form("top", (), 1), batch)
+        reading.remember({reading.head.logits: head[0][0]})
+        frozen = target.freeze(reading)
+        probe = EngineProbe(compiled, frozen.ask(reading))
+        seed = probe.question.seeds[reading.head.logits]
+        score = float((head[0][0].astype(np.float64) * seed).sum())
+        return frozen, Remembered(probe, point, score, gradient), head
+    frozen = target.freeze(reading)
+    probe = EngineProbe(compiled, frozen.ask(reading))
+    if not probe.tensors:
+        return frozen, probe, []
+    score, gradient, head = probe.full(batch)
+    return frozen, Remembered(probe, point, score, gradient), head
+
+
+def chunk_for(activations: int) -> int:
+    """Return how many points go through the network at once: many for small ones, few for large ones."""
+    if activations < 600_000:
+        return 25
+    return 10 if activations < 3_000_000 else 5
+
+
+def exact(compiled: Compiled, target: Any, point: Points, labels: Sequence[str]) -> tuple[Any, str]:
+    """Return a float64 probe and its precision in words; float32 where an operation has no double form."""
+    question = target.ask(Reading(compiled, labels, point))
+    probe = EngineProbe(compiled, question, double=True)
+    try:
+        probe.score(point[None].astype(np.float64))
+    except NO_DOUBLE:
+        return EngineProbe(compiled, question), "float32"
+    return probe, "float64"

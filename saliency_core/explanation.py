@@ -1,0 +1,101 @@
+"""The one door: model, image, target and method in; signed numbers with unit and evidence out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from saliency_core.arrays import Points, Values, read_only
+from saliency_core.attribution import Attribution
+from saliency_core.checks.differences import Evidence, directional_check
+from saliency_core.errors import NotFiniteError
+from saliency_core.grammar import parse
+from saliency_core.images import read_image
+from saliency_core.methods.base import Method
+from saliency_core.models.model import Model
+from saliency_core.models.opening import open_model
+from saliency_core.probe import counted
+from saliency_core.targets import Target
+
+OnProgress = Callable[[int, int], None]
+
+
+def explain(
+    model: Model | Any,
+    image: Any,
+    target: Target | str = "top_class()",
+    method: Method | str = "gradient()",
+    *,
+    how: str | None = None,
+    on_progress: OnProgress | None = None,
+) -> Attribution:
+    """Explain one output of a model on one image.
+
+    `image` is a path, bytes, a PIL image or a uint8 array; `target` and `method` are objects or
+    their spelling, such as "class_logit(3)" and "gradient()". `on_progress(done, total)` is called
+    with points of the network; what it raises stops the work. Raises SaliencyError with what to do.
+    """
+    started = time.perf_counter()
+    opened = open_model(model)
+    wanted = parse("target", target) if isinstance(target, str) else target
+    way = parse("method", method) if isinstance(method, str) else method
+    picture = read_image(image)
+    point = read_only(opened.prepare(picture, how))
+    frozen, probe, predictions = opened.ask(wanted, point)
+    watched = counted(probe, None if on_progress is None else lambda done: on_progress(done, way.cost))
+    values = np.asarray(way.attribute(watched, point[None])[0], np.float32)
+    score = float(probe.score(point[None])[0])
+    _finite(values, score)
+    recipe = {
+        "image": picture.name,
+        "image_sha256": picture.digest,
+        "image_facts": picture.facts,
+        "model": opened.name,
+        "model_sha256": opened.card.digest,
+        "preprocessing": opened.card.preprocessing,
+        "fit": how or opened.how,
+        "target": wanted.spelling,
+        "explained": frozen.spelling,
+        "method": way.spelling,
+    }
+    return Attribution(
+        values=read_only(values),
+        kind=way.kind,
+        score=score,
+        units=way.units(probe.question.unit),
+        recipe=recipe,
+        seconds=time.perf_counter() - started,
+        words=probe.question.words,
+        point=point,
+        predictions=predictions,
+        check=lambda: evidence_for(opened, frozen, way, values, point),
+    )
+
+
+def evidence_for(
+    model: Model, frozen: Target, method: Method, values: Values, point: Points
+) -> Evidence | None:
+    """Return the finite-difference check of a map (H, W, C) of a frozen target at a point (H, W, C)."""
+    _, probe, _ = model.ask(frozen, point)
+    exact, precision = model.exact_probe(frozen, point)
+
+    def again(moved: Points) -> Values:
+        _, fresh, _ = model.ask(frozen, moved)
+        return np.asarray(method.attribute(fresh, moved[None])[0], np.float32)
+
+    if method.tangent(point[None], point[None]) is None or not probe.question.seeds:
+        return None
+    return directional_check(exact, values, point, again, method.tangent, precision)
+
+
+def _finite(values: Values, score: float) -> None:
+    wrong = int(values.size - np.isfinite(values).sum())
+    if wrong or not np.isfinite(score):
+        raise NotFiniteError(
+            f"The network overflows on this image: {wrong} of {values.size} values are not finite numbers, "
+            f"the score is {score}.",
+            "Check the preprocessing and the weights of the model.",
+        )

@@ -1,0 +1,157 @@
+"""A model that has been opened: what it is, what it sees, what it answers, and probes into it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from saliency_core.arrays import Array, Float, Points
+from saliency_core.attribution import Prediction
+from saliency_core.images import fit, read_image
+from saliency_core.models.anatomy import Layer
+from saliency_core.targets import Target, class_name
+
+if TYPE_CHECKING:
+    from saliency_core.engine.compiled import Compiled
+    from saliency_core.engine.kernels import KernelGradient
+
+
+@dataclass(frozen=True)
+class Card:
+    """The facts about a model that are shown beside every map made with it."""
+
+    name: str
+    title: str
+    about: str
+    input: tuple[int, int, int]
+    classes: int
+    head: str
+    preprocessing: str
+    parameters: int
+    operations: int
+    layers: int
+    digest: str
+    labels: tuple[str, ...] = ()
+    measured: tuple[dict[str, Any], ...] = ()
+    licence: str = ""
+    source: str = ""
+    norms_folded: bool = False
+
+    def facts(self) -> dict[str, Any]:
+        """The card as plain JSON data."""
+        return asdict(self)
+
+
+class Model:
+    """An opened network; made by open_model."""
+
+    def __init__(self, compiled: Compiled, card: Card, *, how: str = "crop") -> None:
+        self._compiled = compiled
+        self.card = card
+        self.how = how
+
+    @property
+    def name(self) -> str:
+        """Id in the catalogue, or the name given when it was opened."""
+        return self.card.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes; empty where none are known."""
+        return self.card.labels
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Tensors that can be explained, in order of computation."""
+        return self._compiled.anatomy.layers
+
+    @property
+    def traces(self) -> int:
+        """How often a function of this graph was traced; stays small whatever is asked."""
+        return self._compiled.traces
+
+    def prepare(self, image: Any, how: str | None = None) -> Float:
+        """Return the raw pixels that the model sees, (H, W, C) float32 in 0..255.
+
+        `how` is "crop" (centre), "stretch" or "pad"; an image of the right size passes unchanged.
+        """
+        height, width, channels = self._compiled.frozen.shape
+        return fit(read_image(image), height, width, channels, how or self.how)
+
+    def classify(self, image: Any, how: str | None = None) -> tuple[Prediction, ...]:
+        """Return every class with logit and probability, most likely first; empty without classes."""
+        return self.predictions(self.head_values(self.prepare(image, how)[None]))
+
+    def head_values(self, points: Points) -> list[Array]:
+        """Return [logits] or [logits, probabilities] for points (B, H, W, C), B rows each."""
+        from saliency_core.engine.compiled import Form
+        from saliency_core.engine.probe import chunk_for
+
+        head = self._compiled.anatomy.head
+        names = tuple(name for name in (head.logits, head.probabilities) if name)
+        if not head.outputs:
+            return []
+        size = 1 if len(points) == 1 else chunk_for(self._compiled.anatomy.activations)
+        parts = []
+        for first in range(0, len(points), size):
+            part = points[first : first + size]
+            full = np.concatenate([part, np.repeat(part[-1:], size - len(part), 0)])
+            found = self._compiled.run(Form("read", names, size), full)
+            parts.append([one[: len(part)] for one in found])
+        return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+
+    def predictions(self, head_values: Sequence[Array]) -> tuple[Prediction, ...]:
+        """Return the ranked classes of the first row of `head_values`."""
+        if not head_values:
+            return ()
+        logits = np.asarray(head_values[0][0], np.float64).reshape(-1)
+        chances = np.asarray(head_values[1][0], np.float64).reshape(-1) if len(head_values) > 1 else None
+        if len(logits) == 1:
+            logits = np.array([-logits[0], logits[0]])
+            chances = None if chances is None else np.array([1 - chances[0], chances[0]])
+        order = np.argsort(-logits, kind="stable").tolist()
+        return tuple(
+            Prediction(
+                i,
+                class_name(self.labels, i),
+                float(logits[i]),
+                None if chances is None else float(chances[i]),
+            )
+            for i in order
+        )
+
+    def ask(self, target: Target, point: Points) -> tuple[Target, Any, tuple[Prediction, ...]]:
+        """Return the target as frozen on a point (H, W, C), a probe for it, and the predictions."""
+        from saliency_core.engine.probe import ask
+
+        frozen, probe, head_values = ask(self._compiled, target, point, self.labels)
+        return frozen, probe, self.predictions(head_values)
+
+    def exact_probe(self, frozen: Target, point: Points) -> tuple[Any, str]:
+        """Return a probe in float64 and the name of its precision; float32 where the graph refuses."""
+        from saliency_core.engine.probe import exact
+
+        return exact(self._compiled, frozen, point, self.labels)
+
+    def probe(self, target: Target | str, image: Any = None) -> Any:
+        """Return a probe for a target; `image` is needed by targets that look at the clean image."""
+        from saliency_core.engine.probe import EngineProbe, Reading
+        from saliency_core.grammar import parse
+
+        wanted = parse("target", target) if isinstance(target, str) else target
+        point = None if image is None else self.prepare(image)
+        reading = Reading(self._compiled, self.labels, point)
+        return EngineProbe(self._compiled, wanted.freeze(reading).ask(reading))
+
+    def kernel_gradient(self, image: Any, target: Target | str = "top_class()") -> KernelGradient:
+        """Return the gradient of the first convolution's kernels, and its relation to the pixels.
+
+        Raises ModelError for a model without a plain first convolution.
+        """
+        from saliency_core.engine.kernels import kernel_gradient
+
+        probe = self.probe(target, image)
+        return kernel_gradient(self._compiled, probe, self.prepare(image))

@@ -1,0 +1,146 @@
+"""One door to every model: a name from the catalogue, a path, or a live Keras model."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from saliency_core.errors import ModelError
+from saliency_core.grammar import parse
+from saliency_core.models.model import Card, Model
+from saliency_core.models.preprocessing import Preprocessing
+
+BUNDLED = Path(__file__).parent / "bundled"
+MOST_OPEN = 6
+OnProgress = Callable[[float, float, str], None]
+
+_open: OrderedDict[str, Model] = OrderedDict()
+_lock = threading.RLock()
+
+
+def bundled_cards() -> dict[str, dict[str, Any]]:
+    """Return the cards of the models that ship with the library, by name, in menu order."""
+    cards = [json.loads(path.read_text()) for path in sorted(BUNDLED.glob("*.json"))]
+    order = {name: place for place, name in enumerate(("digits", "scenes", "scenes_shortcut"))}
+    return {card["name"]: card for card in sorted(cards, key=lambda c: (order.get(c["name"], 9), c["name"]))}
+
+
+def model_names() -> tuple[str, ...]:
+    """Return every name that open_model accepts: bundled models first, then Keras Applications."""
+    from saliency_core.models.catalogue import CATALOGUE
+
+    return (*bundled_cards(), *CATALOGUE)
+
+
+def open_model(
+    source: Any,
+    *,
+    preprocessing: Preprocessing | str = "raw",
+    labels: Sequence[str] = (),
+    size: tuple[int, ...] | None = None,
+    name: str = "",
+    output: int = 0,
+    on_progress: OnProgress | None = None,
+) -> Model:
+    """Open a model by catalogue name, by path to a .keras or .h5 file, or a live Keras model.
+
+    `preprocessing` (a name such as "unit", or an object) says how raw pixels become the model's
+    input; it is ignored for catalogue names, whose own is used. `size` is needed where a model
+    leaves its input size open. Raises ModelError with what to do.
+    """
+    if isinstance(source, Model):
+        return source
+    if isinstance(source, str) and source in model_names():
+        return _from_catalogue(source, on_progress)
+    ready = parse("preprocessing", preprocessing) if isinstance(preprocessing, str) else preprocessing
+    if isinstance(source, str | os.PathLike):
+        source, name = _load(Path(source)), name or Path(source).stem
+    from saliency_core.engine.opening import compile_keras
+
+    compiled = compile_keras(source, ready, size, output)
+    title = name or str(getattr(source, "name", "model"))
+    card = _card(compiled, {"name": title, "title": title, "labels": list(labels)}, ready.spelling)
+    return Model(compiled, card)
+
+
+def _load(path: Path) -> Any:
+    if not path.exists():
+        raise ModelError(
+            f"There is no model named {str(path)[:80]!r}, and no such file.",
+            f"Names: {', '.join(model_names())}; or give a path to a .keras file.",
+        )
+    if path.suffix.lower() not in (".keras", ".h5", ".hdf5"):
+        raise ModelError(
+            f"A file ending in {path.suffix or 'nothing'!r} cannot be opened.",
+            "Give a .keras file, or an .h5 file with the whole model.",
+        )
+    from saliency_core.engine.opening import load_keras
+
+    return load_keras(str(path))
+
+
+def _from_catalogue(name: str, on_progress: OnProgress | None) -> Model:
+    """Return a catalogue model, kept open for the next call; the oldest of several is let go."""
+    with _lock:
+        if name not in _open:
+            made = _bundled(name) if name in bundled_cards() else _application(name, on_progress)
+            _open[name] = made
+            while len(_open) > MOST_OPEN:
+                _open.popitem(last=False)
+        _open.move_to_end(name)
+        return _open[name]
+
+
+def _bundled(name: str) -> Model:
+    import hashlib
+
+    from saliency_core.engine.compiled import Compiled
+    from saliency_core.engine.freeze import Frozen
+
+    facts = bundled_cards()[name]
+    graph = (BUNDLED / f"{name}.pb").read_bytes()
+    if hashlib.sha256(graph).hexdigest() != facts["sha256"]:
+        raise ModelError(f"The file of the model {name} is damaged.", "Install the lab again.")
+    height, width, channels = facts["input"]
+    compiled = Compiled(Frozen(graph, facts["output"], (height, width, channels)))
+    return Model(compiled, _card(compiled, facts, facts["preprocessing"]), how=facts.get("fit", "crop"))
+
+
+def _application(name: str, on_progress: OnProgress | None) -> Model:
+    from saliency_core.engine.applications import open_application
+    from saliency_core.engine.opening import compile_keras
+
+    keras_model, entry, labels = open_application(name, on_progress)
+    ready = parse("preprocessing", entry.preprocessing)
+    compiled = compile_keras(keras_model, ready)
+    facts = {"name": name, "title": entry.title, "labels": labels, **entry.facts()}
+    return Model(compiled, _card(compiled, facts, ready.spelling))
+
+
+def _card(compiled: Any, facts: dict[str, Any], preprocessing: str) -> Card:
+    anatomy = compiled.anatomy
+    kind = {"map": "no classes", "logits": "logits", "binary": "one sigmoid output"}
+    head = f"{kind.get(anatomy.head.kind, anatomy.head.kind)}; logit: {anatomy.head.found}"
+    return Card(
+        name=facts["name"],
+        title=facts.get("title", facts["name"]),
+        about=facts.get("about", ""),
+        input=compiled.frozen.shape,
+        classes=anatomy.head.classes if anatomy.head.outputs else 0,
+        head=head,
+        preprocessing=preprocessing,
+        parameters=facts.get("parameters", anatomy.parameters),
+        operations=sum(anatomy.operations.values()),
+        layers=len(anatomy.layers),
+        digest=compiled.frozen.digest,
+        labels=tuple(facts.get("labels", ())),
+        measured=tuple(facts.get("measured", ())),
+        licence=facts.get("licence", ""),
+        source=facts.get("source", ""),
+        norms_folded=len(compiled.folded.node) < len(compiled.plain.node),
+    )
