@@ -1,0 +1,243 @@
+// The image viewer: a photo with a saliency map over it. Needs shared, colour, view, viewer_parts, viewer_paint.
+
+const SEND_AFTER = 250;
+const DRAG_FROM = 5;
+const CHANNEL_NAMES = { 1: [""], 3: ["R", "G", "B"] };
+
+class Viewer {
+  constructor(root) {
+    this.root = root;
+    this.view = new View();
+    this.parts = buildViewer(root);
+    this.look = {};
+    this.selected = this.cursor = this.pointer = null;
+    this.bare = false;
+    this.holding = new Set();
+    const sender = (name) => debounced(() => this.send(name, this.look[name]), SEND_AFTER);
+    this.sendLater = { opacity: sender("opacity"), threshold: sender("threshold"), palette: sender("palette") };
+    this.announce = debounced((text) => setText(this.parts.live, text), 250);
+    this.watch = new ResizeObserver(() => this.fitStage());
+    this.watch.observe(this.parts.stage);
+    bindViewer(this);
+  }
+
+  close() {
+    this.watch.disconnect();
+    for (const later of [this.announce, ...Object.values(this.sendLater)]) later.cancel();
+    this.parts.node.remove();
+  }
+
+  // What the page says now. The visitor's own settings stay unless the page overruled them.
+  update({ data, setStateValue }) {
+    if (!data) return;
+    const news = unpack(data);
+    const { key, revision } = this.shown ?? {};
+    const overruled = news.key !== key || news.revision !== revision;
+    const newPhoto = news.photo_digest !== this.shown?.photo_digest;
+    this.shown = news;
+    this.send = (name, value) => setStateValue(name, { revision: news.revision, value });
+    if (overruled) {
+      this.look = { ...news.look };
+      this.selected = news.pixel;
+    }
+    if (newPhoto) this.takePhoto();
+    this.fillTexts();
+    this.fillPalettes();
+    this.takeLook();
+  }
+
+  takePhoto() {
+    const [rows, columns] = this.shown.arrays.photo.shape;
+    this.parts.grid.style.setProperty("--ratio", columns / rows);
+    this.view.setPicture(rows, columns);
+    this.view.reset();
+    this.cursor = this.pointer = null;
+    this.photo = asCanvas(photoPicture(this.shown.arrays.photo), this.photo);
+    this.fitStage();
+  }
+
+  fillTexts() {
+    const { title, note, units, quantity, limit, family, busy } = this.shown;
+    const { parts } = this;
+    const [rows, columns] = this.shown.arrays.photo.shape;
+    setText(parts.title, title);
+    setText(parts.note, note ?? "");
+    setText(parts.bar.unit, units);
+    setText(parts.readout.lines.value.name, quantity);
+    const ends = family === "diverging" ? [-limit, 0, limit] : [0, limit / 2, limit];
+    ends.forEach((end, i) => setText(parts.bar.ends[i], this.valueText(end)));
+    parts.node.setAttribute("aria-label", title);
+    parts.canvas.setAttribute(
+      "aria-label",
+      `${title}: map over a picture of ${rows} rows and ${columns} columns. Arrow keys move the reading ` +
+        "point, Enter selects the pixel, Escape clears it, plus and minus zoom, Shift with arrows pans, " +
+        "0 fits, hold C to see the photo alone.",
+    );
+    parts.node.toggleAttribute("data-busy", busy);
+    parts.stage.setAttribute("aria-busy", String(busy));
+    const channels = this.shown.arrays.channels?.shape[2] ?? 0;
+    const line = parts.readout.lines.channels;
+    for (const node of line.nodes) node.hidden = channels < 2;
+  }
+
+  fillPalettes() {
+    const { palettes, key } = this.shown;
+    const spelled = JSON.stringify(palettes);
+    if (this.palettesShown !== spelled) {
+      this.palettesShown = spelled;
+      const choices = palettes.map(({ id, title }, i) => {
+        const input = make("input", { type: "radio", name: `palette-${key}`, value: id, class: "unseen" });
+        const strip = make("span", { class: "palette-strip" });
+        const name = make("span", { class: "palette-name", text: title.split(":")[0] });
+        strip.style.background = paletteGradient(this.shown.arrays[`lut_${i}`]);
+        return make("label", { class: "palette", title }, input, strip, name);
+      });
+      this.parts.palettes.replaceChildren(...choices);
+    }
+  }
+
+  get lut() {
+    const place = this.shown.palettes.findIndex(({ id }) => id === this.look.palette);
+    return this.shown.arrays[`lut_${place}`];
+  }
+
+  // Colours from numbers again; never asks the server.
+  takeLook() {
+    const { parts, look, shown } = this;
+    for (const name of ["opacity", "threshold"]) {
+      const { input, output } = parts[name];
+      if (Number(input.value) !== look[name]) input.value = look[name];
+      input.style.setProperty("--fill", `${100 * look[name]}%`);
+      const hides = name === "threshold" && look.threshold > 0 && shown.limit > 0;
+      const text = hides ? `below ${numberText(look.threshold * shown.limit)}` : percentText(look[name]);
+      setText(output, text);
+      input.setAttribute("aria-valuetext", text);
+    }
+    for (const input of parts.palettes.querySelectorAll("input")) input.checked = input.value === look.palette;
+    this.picture = composed(shown, this.lut, look);
+    this.overlay = asCanvas(this.picture, this.overlay);
+    paintBar(parts.bar.canvas, this.lut, shown.family, look.threshold);
+    this.draw();
+    this.read();
+  }
+
+  setLook(name, value) {
+    this.look[name] = value;
+    this.lookFrame ??= requestAnimationFrame(() => {
+      this.lookFrame = undefined;
+      this.takeLook();
+    });
+  }
+
+  fitStage() {
+    const { stage, canvas } = this.parts;
+    const { clientWidth: width, clientHeight: height } = stage;
+    if (!width || !height || !this.shown) return;
+    const density = window.devicePixelRatio || 1;
+    this.density = density;
+    this.view.setStage(width, height);
+    canvas.width = Math.round(width * density);
+    canvas.height = Math.round(height * density);
+    this.draw();
+  }
+
+  drawSoon() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      this.draw();
+    });
+  }
+
+  draw() {
+    const { view, parts, shown } = this;
+    if (!this.overlay || !this.density) return;
+    const bare = this.bare || this.holding.size > 0;
+    const marks = [];
+    if (this.selected) marks.push([this.selected, true]);
+    if (this.cursor && this.root.activeElement === parts.canvas) marks.push([this.cursor, false]);
+    paintStage(parts.canvas, view, this.density, bare ? this.photo : this.overlay, {
+      bare,
+      marks,
+      textAt: (row, column) => this.valueText(valueAt(shown, row, column)),
+      colourAt: (row, column) => colourIn(this.picture, row, column),
+    });
+    parts.badge.hidden = !bare;
+    parts.canvas.classList.toggle("zoomed", !view.isWhole);
+    setText(parts.tools.size, `${view.scale.toPrecision(2)}×`);
+    parts.tools.out.disabled = view.isWhole;
+    parts.tools.in.disabled = view.scale >= view.largest * 0.999;
+  }
+
+  // The numbers under the pointer, else under the keyboard's reading point, else of the selected pixel.
+  read() {
+    const { lines, where } = this.parts.readout;
+    const pixel = this.pointer ?? this.cursor ?? this.selected;
+    const marker = this.parts.bar.marker;
+    const source = this.pointer ? "Under the pointer" : this.cursor ? "Reading point" : "Selected pixel";
+    setText(where, pixel ? source : "Point at a pixel to read its numbers");
+    marker.hidden = !pixel;
+    for (const { value, chip } of Object.values(lines)) {
+      if (!pixel) setText(value, "–");
+      chip.style.background = "none";
+    }
+    if (!pixel) return "";
+    const { family, limit, units, quantity } = this.shown;
+    const value = valueAt(this.shown, ...pixel);
+    const place = shareOf(value, limit);
+    const texts = this.pixelTexts(pixel, value);
+    for (const [name, text] of Object.entries(texts)) setText(lines[name].value, text);
+    lines.photo.chip.style.background = cssColour(photoColour(this.shown.arrays.photo, ...pixel));
+    lines.value.chip.style.background = cssColour(paletteColour(this.lut, family, place));
+    marker.style.left = `${family === "diverging" ? 50 + 50 * place : 100 * Math.max(0, place)}%`;
+    return `${texts.pixel}. Photo ${texts.photo}. ${quantity} ${texts.value} ${units}. ${texts.channels}`;
+  }
+
+  // A map of sizes of negative numbers gets its minus back in words.
+  valueText(value) {
+    const { family, negated } = this.shown;
+    return numberText(negated ? -value : value, family === "diverging");
+  }
+
+  pixelTexts([row, column], value) {
+    const { photo, channels } = this.shown.arrays;
+    const named = (numbers) => {
+      const names = CHANNEL_NAMES[numbers.length] ?? numbers.map((_, i) => String(i + 1));
+      return numbers.map((text, i) => (names[i] ? `${names[i]}\u00a0${text}` : text)).join("   ");
+    };
+    const spread = channels ? pixelOf(channels, row, column).map((number) => numberText(number, true)) : [];
+    const colours = pixelOf(photo, row, column).map(String);
+    return {
+      pixel: `row ${row}, column ${column}`,
+      photo: colours.length === 1 ? `gray ${colours[0]}` : named(colours),
+      value: this.valueText(value),
+      channels: spread.length > 1 ? named(spread) : "",
+    };
+  }
+
+  select(pixel) {
+    this.selected = pixel;
+    this.send("pixel", pixel);
+    this.drawSoon();
+    const text = this.read();
+    this.announce(pixel ? `Selected ${text}` : "Selection cleared");
+  }
+
+  moveCursor(rows, columns) {
+    const { view } = this;
+    const middle = () => view.pixelAt(view.width / 2, view.height / 2);
+    const [row, column] = this.cursor ?? this.selected ?? middle() ?? [0, 0];
+    const clamp = (place, count) => Math.min(Math.max(place, 0), count - 1);
+    this.cursor = [clamp(row + rows, view.rows), clamp(column + columns, view.columns)];
+    this.pointer = null;
+    view.show(this.cursor);
+    this.drawSoon();
+    this.announce(this.read());
+  }
+
+  // The photo alone for as long as anything, a key or the button, holds it.
+  compare(by, held) {
+    if (held) this.holding.add(by);
+    else this.holding.delete(by);
+    this.drawSoon();
+  }
+}
