@@ -17,10 +17,11 @@ from saliency_core.images import read_image
 from saliency_core.methods.base import Method
 from saliency_core.models.model import Model
 from saliency_core.models.opening import open_model
-from saliency_core.probe import counted
+from saliency_core.probe import Probe, counted
 from saliency_core.targets import Target
 
 OnProgress = Callable[[int, int], None]
+Around = Callable[[Any, Target], Probe]
 
 
 def explain(
@@ -31,12 +32,15 @@ def explain(
     *,
     how: str | None = None,
     on_progress: OnProgress | None = None,
+    around: Around | None = None,
 ) -> Attribution:
     """Explain one output of a model on one image.
 
     `image` is a path, bytes, a PIL image or a uint8 array; `target` and `method` are objects or
     their spelling, such as "class_logit(3)" and "gradient()". `on_progress(done, total)` is called
-    with points of the network; what it raises stops the work. Raises SaliencyError with what to do.
+    with points of the network; what it raises stops the work. `around(probe, target)` may put
+    another probe before the model's own, such as one that shares its chunks with other workers.
+    Raises SaliencyError with what to do.
     """
     started = time.perf_counter()
     opened = open_model(model)
@@ -45,7 +49,8 @@ def explain(
     picture = read_image(image)
     point = read_only(opened.prepare(picture, how))
     frozen, probe, predictions = opened.ask(wanted, point)
-    watched = counted(probe, None if on_progress is None else lambda done: on_progress(done, way.cost))
+    asked = around(probe, frozen) if around else probe
+    watched = counted(asked, None if on_progress is None else lambda done: on_progress(done, way.cost))
     values = np.asarray(way.attribute(watched, point[None])[0], np.float32)
     score = float(probe.score(point[None])[0])
     _finite(values, score)

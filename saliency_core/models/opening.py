@@ -7,6 +7,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,33 @@ def model_names() -> tuple[str, ...]:
     from saliency_core.models.catalogue import CATALOGUE
 
     return (*bundled_cards(), *CATALOGUE)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the model menu, known without opening anything."""
+
+    name: str
+    title: str
+    group: str  # "bundled" | "imagenet"
+    facts: str
+    about: str
+
+
+def menu() -> tuple[Entry, ...]:
+    """Return every model that can be chosen, with its size and accuracy in one line."""
+    from saliency_core.models.catalogue import CATALOGUE
+
+    rows = []
+    for card in bundled_cards().values():
+        size = " x ".join(str(extent) for extent in card["input"])
+        accuracy = [f"{m['value']:.1%} {m['of']} on {m['on']}" for m in card.get("measured", [])]
+        rows.append(
+            Entry(card["name"], card["title"], "bundled", "; ".join([size, *accuracy]), card["about"])
+        )
+    for name, entry in CATALOGUE.items():
+        rows.append(Entry(name, entry.title, "imagenet", entry.line, entry.about))
+    return tuple(rows)
 
 
 def open_model(

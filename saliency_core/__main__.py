@@ -1,0 +1,163 @@
+"""The command line: `python -m saliency_core explain IMAGE --model digits --target "class_logit(3)"`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from saliency_core.errors import SaliencyError
+from saliency_core.spec import REQUIRED, specs
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns 0, or 2 after one clear line on bad input."""
+    parser = _parser()
+    try:
+        given = parser.parse_args(arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    try:
+        answer, lines = given.run(given)
+    except SaliencyError as problem:
+        if given.json:
+            print(json.dumps({"error": type(problem).__name__, "message": str(problem)}))
+        print(f"error: {problem}".replace("\n", " "), file=sys.stderr)
+        return 2
+    print(json.dumps(answer) if given.json else "\n".join(lines))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m saliency_core", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    explain = commands.add_parser("explain", help="explain one output of a model on one image")
+    explain.add_argument("image", metavar="IMAGE", help="PNG, JPEG, WebP, AVIF, BMP, TIFF or GIF file")
+    explain.add_argument("--model", default="digits", help="name from `models`, or a .keras file")
+    explain.add_argument("--target", default="top_class()", help="what to explain; see `targets`")
+    explain.add_argument("--method", default="gradient()", help="how; see `methods`")
+    explain.add_argument(
+        "--preprocessing", default="raw", help="for a file: raw, unit, symmetric, caffe, torch"
+    )
+    explain.add_argument(
+        "--fit", choices=("crop", "stretch", "pad"), help="how the image meets the model's size"
+    )
+    explain.add_argument("--look", default="", help="how the picture is drawn, such as look(sign='signed')")
+    explain.add_argument("--out", metavar="FILE.npz", help="write the map, the pixels and the recipe")
+    explain.add_argument("--png", metavar="FILE.png", help="write the map laid over the image")
+    explain.add_argument("--evidence", action="store_true", help="check the map by finite differences")
+    explain.set_defaults(run=_explain)
+
+    for family, words in (("model", "models"), ("method", "methods"), ("target", "targets")):
+        listing = commands.add_parser(words, help=f"list the {words}")
+        listing.set_defaults(run=_models if family == "model" else _table, family=family)
+    for command in commands.choices.values():
+        command.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from saliency_core.explanation import explain
+    from saliency_core.models.opening import open_model
+
+    _check_outputs(given)
+    look = _look(given.look)
+    model = open_model(given.model, preprocessing=given.preprocessing)
+    made = explain(model, Path(given.image), given.target, given.method, how=given.fit)
+    summary: dict[str, Any] = {
+        "score": made.score,
+        "units": made.units,
+        "kind": made.kind,
+        "words": made.words,
+        "shape": list(made.values.shape),
+        "largest": float(abs(made.values).max()),
+        "seconds": round(made.seconds, 4),
+        "recipe": made.recipe,
+        "predictions": [vars(one) for one in made.predictions[:5]],
+    }
+    if given.evidence:
+        summary["evidence"] = None if made.evidence is None else vars(made.evidence)
+    if given.out:
+        _write(given.out, made.to_npz())
+    if given.png:
+        _write(given.png, _overlay(made, look))
+    lines = [
+        f"{made.words}: {made.score:.6g}",
+        f"map {' x '.join(str(n) for n in made.values.shape)}, {made.units}, "
+        f"largest {summary['largest']:.3g}, {made.seconds:.2f} s",
+        *(f"  {one.probability or 0:6.1%}  {one.label}" for one in made.predictions[:5]),
+        *([made.evidence.sentence] if given.evidence and made.evidence else []),
+        *(f"wrote {path}" for path in (given.out, given.png) if path),
+    ]
+    return summary, lines
+
+
+def _check_outputs(given: argparse.Namespace) -> None:
+    """Refuse an unusable output path before the work, not after it."""
+    for flag, path, ending in (("--out", given.out, ".npz"), ("--png", given.png, ".png")):
+        if path and not path.lower().endswith(ending):
+            raise SaliencyError(f"{flag} {path!r} does not end in {ending}.", f"Write {flag} FILE{ending}.")
+        if path and not Path(path).absolute().parent.is_dir():
+            raise SaliencyError(
+                f"{flag}: the folder of {path!r} does not exist.", "Make it, or choose another."
+            )
+
+
+def _write(path: str, data: bytes) -> None:
+    try:
+        Path(path).write_bytes(data)
+    except OSError as problem:
+        raise SaliencyError(f"{path!r} cannot be written: {problem.strerror}.") from problem
+
+
+def _look(text: str) -> Any:
+    from saliency_core.grammar import parse
+
+    return parse("look", text) if text else None
+
+
+def _overlay(made: Any, look: Any) -> bytes:
+    import numpy as np
+
+    from saliency_core.render.compose import overlay_png, render
+    from saliency_core.render.look import Look
+
+    photo = np.clip(np.rint(made.point), 0, 255).astype(np.uint8)
+    return overlay_png(render(made, photo, look or Look.for_kind(made.kind)))
+
+
+def _models(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from saliency_core.models.opening import menu
+
+    rows = [vars(entry) for entry in menu()]
+    return {"models": rows}, [f"{row['name']:<22} {row['title']:<24} {row['facts']}" for row in rows]
+
+
+def _table(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from saliency_core.registry import table
+
+    rows: list[dict[str, Any]] = []
+    for id, cls in table(given.family).items():
+        if not cls.hidden:
+            settings = {
+                name: {
+                    "default": None if spec.default is REQUIRED else str(spec.default),
+                    "allowed": spec.allowed,
+                    "help": spec.help,
+                }
+                for name, spec in specs(cls).items()
+            }
+            rows.append({"id": id, "title": cls.title, "about": cls.summary(), "settings": settings})
+    lines = []
+    for row in rows:
+        lines.append(f"{row['id']}({', '.join(row['settings'])})  {row['about']}")
+        lines += [f"    {name}: {s['help']} ({s['allowed']})" for name, s in row["settings"].items()]
+    return {f"{given.family}s": rows}, lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

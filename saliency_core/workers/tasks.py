@@ -1,0 +1,147 @@
+"""What a worker can be asked to do with models and images; every answer is JSON and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from saliency_core.arrays import Array, Points, Values
+from saliency_core.explanation import evidence_for, explain
+from saliency_core.grammar import parse
+from saliency_core.images import Image
+from saliency_core.models.model import Model
+from saliency_core.models.opening import open_model
+from saliency_core.workers.report import Report, Task
+
+Params = dict[str, Any]
+Arrays = dict[str, Array]
+Answer = tuple[Mapping[str, Any], Mapping[str, Array]]
+FIRST_MODEL = "scenes"
+SHOWN = 10  # classes that travel with a map
+
+
+def warm_up() -> None:
+    """Load TensorFlow and trace the first model, so that the first map is quick."""
+    model = open_model(FIRST_MODEL)
+    blank = np.zeros(model.card.input, np.uint8)
+    for target in ("top_class()", "class_logit(0)"):
+        explain(model, blank, target)
+
+
+def open_task(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Open a model; answers with its card and layers."""
+    model = _model(params, report)
+    layers = [asdict(layer) for layer in model.layers]
+    return {"card": model.card.facts(), "layers": layers}, {}
+
+
+def explain_task(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Explain one target on one image; answers with the map, the pixels seen and the predictions."""
+    model = _model(params, report)
+    made = explain(
+        model,
+        _image(params, arrays),
+        params["target"],
+        params["method"],
+        how=params.get("fit"),
+        on_progress=lambda done, total: report.progress(done, total, "points of the network"),
+        around=lambda probe, frozen: SharingProbe(probe, model.name, frozen.spelling, report),
+    )
+    message = {
+        "kind": made.kind,
+        "score": made.score,
+        "units": made.units,
+        "words": made.words,
+        "recipe": made.recipe,
+        "seconds": made.seconds,
+        "predictions": [asdict(one) for one in made.predictions[:SHOWN]],
+    }
+    return message, {"values": made.values, "point": made.point}
+
+
+def evidence_task(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Check a map by finite differences; answers with the evidence, or with nothing where none applies."""
+    model = _model(params, report)
+    frozen, method = parse("target", params["target"]), parse("method", params["method"])
+    found = evidence_for(model, frozen, method, arrays["values"], arrays["point"])
+    return {} if found is None else {**asdict(found), "good": found.good, "sentence": found.sentence}, {}
+
+
+def kernel_task(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Compare the gradient of the first kernels with that of the pixels."""
+    found = _model(params, report).kernel_gradient(_image(params, arrays), params["target"])
+    shown = ("kernel", "at_output", "carried_back", "gradient")
+    message = {"layer": found.layer, "difference": found.difference}
+    return message, {name: getattr(found, name) for name in shown}
+
+
+def activation_task(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Return one layer's values on an image, (h, w, channels) or (units,)."""
+    model = _model(params, report)
+    layer, values = model.activation(_image(params, arrays), params["layer"])
+    return {"layer": asdict(layer)}, {"values": values}
+
+
+def chunk_task(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Compute one chunk of another worker's job: scores or gradients of a frozen target."""
+    probe = _model(params, report).probe(params["target"])
+    return {}, {"values": getattr(probe, params["what"])(arrays["points"])}
+
+
+TASKS: dict[str, Task] = {
+    "open": open_task,
+    "explain": explain_task,
+    "evidence": evidence_task,
+    "kernel": kernel_task,
+    "activation": activation_task,
+    "chunk": chunk_task,
+}
+
+
+class SharingProbe:
+    """A probe that lets idle workers compute chunks of a batch larger than one chunk."""
+
+    def __init__(self, base: Any, model: str, target: str, report: Report) -> None:
+        self.base, self.shape, self.report = base, base.shape, report
+        self.params = {"model": model, "target": target}
+        self.own_chunk: int = base.chunk
+
+    @property
+    def chunk(self) -> int:
+        """A round of chunks, so that progress is told between rounds and others can help within one."""
+        return 4 * self.own_chunk
+
+    def score(self, points: Points) -> Array:
+        """Return the score of each point, (B,) float64."""
+        return self._shared("score", points)
+
+    def gradient(self, points: Points, rule: str = "") -> Values:
+        """Return the gradient of each point, (B, H, W, C) float32."""
+        return self.base.gradient(points, rule) if rule else self._shared("gradient", points)
+
+    def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
+        """Pass on: inner tensors are too large to travel."""
+        found: tuple[Array, Array] = self.base.at_layer(points, layer)
+        return found
+
+    def _shared(self, what: str, points: Points) -> Array:
+        if len(points) <= self.own_chunk:
+            return np.asarray(getattr(self.base, what)(points))
+        starts = range(0, len(points), self.own_chunk)
+        params = {**self.params, "what": what}
+        pieces = [(params, {"points": points[first : first + self.own_chunk]}) for first in starts]
+        return np.concatenate([arrays["values"] for _, arrays in self.report.share("chunk", pieces)])
+
+
+def _model(params: Params, report: Report) -> Model:
+    def on_progress(done: float, total: float, words: str) -> None:
+        report.progress(done, total, words)
+
+    return open_model(params["model"], on_progress=on_progress)
+
+
+def _image(params: Params, arrays: Arrays) -> Image:
+    return Image(arrays["image"], params["image_name"], params["image_digest"], params.get("format", ""), ())
