@@ -1,0 +1,91 @@
+"""Builds the networks of the catalogue with Keras and fills them with weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from saliency_core.engine.runtime import tensorflow
+from saliency_core.errors import ModelError
+from saliency_core.models.catalogue import LABELS, Application, Weights, application
+from saliency_core.models.download import MEGABYTE, OnProgress, fetch, set_aside
+
+Tell = Callable[[float, float, str], None]  # done, of how much, in words
+CLASSES = 1000
+
+
+def build(entry: Application, weights: Path | Literal["random"], seed: int = 0) -> Any:
+    """Return a Keras model with a softmax head, filled from a weights file or at random.
+
+    "random" seeds Python's, NumPy's and TensorFlow's generators with `seed`. Raises ModelError when
+    the file holds the weights of something else.
+    """
+    tensorflow()
+    import keras
+
+    if weights == "random":
+        keras.utils.set_random_seed(seed)
+    model = getattr(keras.applications, entry.keras_name)(
+        weights=None,
+        input_shape=(entry.size, entry.size, 3),
+        classes=CLASSES,
+        classifier_activation="softmax",
+    )
+    if weights != "random":
+        _load(model, entry, weights)
+    return model
+
+
+def imagenet_labels(path: Path) -> tuple[str, ...]:
+    """Read the names of the 1000 ImageNet classes, in class order, from Keras's class index."""
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(str(index[str(k)][1]).replace("_", " ") for k in range(CLASSES))
+    except (ValueError, KeyError, IndexError, TypeError) as problem:
+        raise ModelError(
+            f"{path.name} does not name the {CLASSES} classes of ImageNet.",
+            f"Delete {path}; it is fetched again.",
+        ) from problem
+
+
+def open_application(id: str, on_progress: Tell | None = None) -> tuple[Any, Application, tuple[str, ...]]:
+    """Return the Keras model, the catalogue entry and the class names, downloading what is missing.
+
+    `on_progress(done, total, words)` is called while megabytes arrive and may raise to stop.
+    Raises ModelError for an unknown id and DownloadError where the network fails.
+    """
+    entry = application(id)
+    labels = imagenet_labels(fetch(LABELS, on_progress=_in_words(LABELS, "class names", on_progress)))
+    told = _in_words(entry.weights, entry.title, on_progress)
+    path = fetch(entry.weights, on_progress=told)
+    try:
+        return build(entry, path), entry, labels
+    except ModelError:
+        if entry.weights.digest:  # the checksum was right, so another copy would be the same
+            raise
+        set_aside(path)
+        return build(entry, fetch(entry.weights, on_progress=told)), entry, labels
+
+
+def _load(model: Any, entry: Application, weights: Path) -> None:
+    try:
+        model.load_weights(str(weights))
+    except (OSError, ValueError, KeyError, IndexError) as problem:
+        raise ModelError(
+            f"{weights.name} does not hold the weights of {entry.title}: {str(problem)[:200]}",
+            f"Delete {weights}; it is fetched again.",
+        ) from problem
+
+
+def _in_words(item: Weights, title: str, tell: Tell | None) -> OnProgress | None:
+    if tell is None:
+        return None
+
+    def told(done: int, total: int | None, rate: float) -> None:
+        size = total or int(item.megabytes * MEGABYTE)
+        words = f"{title}: {done / MEGABYTE:.1f} of {size / MEGABYTE:.1f} MB, {rate / MEGABYTE:.1f} MB/s"
+        tell(done, size, words)
+
+    return told
