@@ -55,7 +55,7 @@ def decode(name: str, data: bytes, kind: str, background: Colour) -> tuple[Bytes
     """
     _check_structure(name, data, kind)
     with broken_is_said(name, kind):
-        picture = READERS[kind](BytesIO(data))
+        picture = _avif(data) if kind == "AVIF" else READERS[kind](BytesIO(data))
     with picture:
         pixels, notices = unpack(name, picture, kind, background)
         return pixels, (*_frames(picture, data, kind), *notices)
@@ -76,6 +76,17 @@ def unpack(name: str, picture: PIL.Image.Image, kind: str, background: Colour) -
     if max(turned, how) > 1:
         notices = (UPRIGHT, *notices)
     return turn(pixels, how), notices
+
+
+def _avif(data: bytes) -> AvifImageFile:
+    """Open an AVIF file; a damaged EXIF block, for which libavif refuses the whole file, is passed over."""
+    try:
+        return AvifImageFile(BytesIO(data))
+    except (ValueError, SyntaxError):
+        at = data.find(b"Exif", max(0, data.find(b"iinf")))
+        if at < 0:
+            raise
+        return AvifImageFile(BytesIO(data[:at] + b"free" + data[at + 4 :]))
 
 
 def turn(pixels: Bytes8, how: int) -> Bytes8:

@@ -27,7 +27,6 @@ BROKEN = (
     MemoryError,
     struct.error,
     zlib.error,
-    PIL.Image.DecompressionBombError,
 )
 OVERSIZED = ("text chunk", "text memory", "decompressed data too large")
 
@@ -39,6 +38,8 @@ def broken_is_said(name: str, title: str) -> Iterator[None]:
         yield
     except MemoryError as error:
         raise ImageError(f"{name} needs more memory than there is.", "Make it smaller.") from error
+    except PIL.Image.DecompressionBombError as error:  # Pillow checks WebP itself, before we can
+        raise ImageError(f"{name} has too many pixels.", "Make it smaller and try again.") from error
     except BROKEN as error:
         words = str(error).lower()
         if any(phrase in words for phrase in OVERSIZED):

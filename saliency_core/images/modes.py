@@ -64,7 +64,9 @@ def to_bytes8(
     elif key is not None:
         flat, said = over(pixels, _keyed(pixels, key, sample.bits), background)
     else:
-        return pixels, notices
+        flat, said = pixels, ()
+    if mode in ("P", "PA") and (flat == flat[:, :, :1]).all():
+        flat = flat[:, :, :1]  # a palette of greys is a grey picture
     return flat, (*notices, *said)
 
 

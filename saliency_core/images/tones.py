@@ -49,7 +49,7 @@ def _stretch(values: Array, low: float, high: float) -> Bytes8:
     for start in range(0, flat.size, BLOCK):
         block = flat[start : start + BLOCK].astype(np.float64)
         block = np.nan_to_num(block, copy=False, nan=low, neginf=low, posinf=high)
-        levels = (block - low) * (255.0 / (high - low)) + 0.5
+        levels = (block - low) * 255.0 / (high - low) + 0.5
         out[start : start + BLOCK] = np.clip(levels, 0.0, 255.0)
     return out.reshape(values.shape)
 
