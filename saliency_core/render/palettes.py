@@ -86,6 +86,5 @@ _BY_ID = {
         ),
         Palette("blue_red", "Blue, white, red", DIVERGING, "RdBu_r"),
         Palette("purple_orange", "Purple, white, brown", DIVERGING, "PuOr_r"),
-        Palette("teal_brown", "Teal, white, brown", DIVERGING, "BrBG_r"),
     )
 }

@@ -56,7 +56,8 @@ def _sum(values: Array, _: int) -> Numbers:
 
 
 def _length(values: Array, _: int) -> Numbers:
-    return np.sqrt(np.square(values.astype(np.float64)).sum(-1))
+    length: Numbers = np.sqrt(np.square(values.astype(np.float64)).sum(-1))
+    return length
 
 
 def _one(values: Array, channel: int) -> Numbers:

@@ -35,15 +35,15 @@ def explain_flat(values: Array, look: Look) -> str | None:
     if not is_flat(shown):
         return None
     if shown.flat[0]:
-        same = -shown.flat[0] if look.sign == "negative" else shown.flat[0]
+        same = float(-shown.flat[0] if look.sign == "negative" else shown.flat[0])
         return f"Every pixel has the same value, {number(same)}."
     if not np.any(values):
         return "Every value is exactly 0: by this map, no pixel changes the score."
     signed = signed_map(values, look).astype(np.float32)
     if signed.any():
-        low, high = number(signed.min()), number(signed.max())
+        low, high = number(float(signed.min())), number(float(signed.max()))
         return f"Nothing is {look.sign}: the signed values run from {low} to {high}. Show both signs."
-    largest = number(np.abs(values).max())
+    largest = number(float(np.abs(values).max()))
     if look.reduce == "channel":
         return f"Channel {look.channel} is exactly 0 everywhere; other channels reach {largest}."
     return f"The channels cancel in every pixel; single ones reach {largest}. Show the largest channel."
@@ -51,11 +51,11 @@ def explain_flat(values: Array, look: Look) -> str | None:
 
 def number(value: float) -> str:
     """Return a number for people, with three significant digits: 0.00382, −12.5, 3.82×10⁻⁷."""
-    value = float(value)
-    if value == 0:
+    rounded = float(f"{value:.{DIGITS - 1}e}")
+    if rounded == 0:
         return "0"
-    power = math.floor(math.log10(abs(value)))
+    power = math.floor(math.log10(abs(rounded)))
     if -4 <= power <= 4:
-        return f"{value:.{DIGITS}g}".replace("-", "−") if power < DIGITS else f"{value:.0f}".replace("-", "−")
-    mantissa, exponent = f"{value:.{DIGITS - 1}e}".split("e")
+        return (f"{rounded:.{DIGITS}g}" if power < DIGITS else f"{rounded:.0f}").replace("-", "−")
+    mantissa, exponent = f"{rounded:.{DIGITS - 1}e}".split("e")
     return f"{mantissa}×10{str(int(exponent)).translate(_RAISED)}".replace("-", "−")
