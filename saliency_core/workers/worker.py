@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+from saliency_core import errors
 from saliency_core.errors import Cancelled, SaliencyError, WorkerError
 from saliency_core.workers.frames import Arrays, FrameError, Message, read_frame, write_frame
 from saliency_core.workers.report import PipeReport, Report, Task, compute
@@ -120,7 +121,8 @@ def answer_to(order: Message, arrays: Arrays, report: PipeReport) -> tuple[Messa
 
 
 def _error(run: int, error: SaliencyError) -> Message:
-    name = type(error).__name__
+    known = errors.__name__  # the parent knows the classes of that module and no others
+    name = next(each.__name__ for each in type(error).__mro__ if each.__module__ == known)
     return {"type": "error", "run": run, "name": name, "problem": error.problem, "hint": error.hint}
 
 

@@ -1,0 +1,175 @@
+"""The parent's end of one worker process: its command, its pipes and the threads that serve them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from saliency_core.arrays import Array
+from saliency_core.workers.frames import MIB, Arrays, FrameError, Limits, Message, pack, read_frame
+
+log = logging.getLogger("saliency")
+
+ROOT = Path(__file__).resolve().parents[2]  # the folder that holds saliency_core
+BOOT = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from saliency_core.workers.boot import main; main(sys.argv[2:])"
+)
+FROM_WORKER = Limits(total_bytes=512 * MIB, finite=True)
+
+KEPT = {"PATH", "HOME", "LANG", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "LD_LIBRARY_PATH", "KERAS_HOME"}
+KEPT |= {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"}
+SET = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    **dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"),
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "KERAS_BACKEND": "tensorflow",
+}
+LINES, WINDOW_S = 200, 10.0  # so many log lines of a worker are passed on in so many seconds
+
+
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """What a worker may see of the environment: an allow-list, and one thread for each library."""
+    kept = {
+        name: value
+        for name, value in given.items()
+        if name.upper() in KEPT or name.startswith(("LC_", "SALIENCY_"))
+    }
+    return {**kept, **SET}
+
+
+class Process:
+    """One worker process. `hear` gets each of its messages, `ended` its end, both on threads of its own.
+
+    Start it from a thread that outlives it: Linux ends it together with the thread that started it.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        tasks: str,
+        memory_limit_mib: int,
+        hear: Callable[[Process, Message, Arrays], None],
+        ended: Callable[[Process, str], None],
+    ) -> None:
+        self.index = index
+        self.born = time.monotonic()
+        self.log: deque[str] = deque(maxlen=50)
+        self._hear = hear
+        self._ended = ended
+        self._outbox: queue.SimpleQueue[list[bytes | memoryview] | None] = queue.SimpleQueue()
+        self._child = subprocess.Popen(
+            [sys.executable, "-I", "-c", BOOT, str(ROOT), tasks, str(os.getpid()), str(memory_limit_mib)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(os.environ),
+            cwd=ROOT,
+            start_new_session=True,
+        )
+        self.pid = self._child.pid
+        self._threads = [
+            threading.Thread(target=work, name=f"worker {index} {work.__name__}", daemon=True)
+            for work in (self._read, self._write, self._follow_log)
+        ]
+
+    def start(self) -> None:
+        """Begin to listen and to speak."""
+        for thread in self._threads:
+            thread.start()
+
+    def send(self, message: Message, arrays: Mapping[str, Array]) -> None:
+        """Queue a message for the worker without waiting for it; FrameError if it cannot be one."""
+        self._outbox.put(pack(message, arrays))
+
+    def kill(self) -> None:
+        """End the process now, and whatever it has started."""
+        if self._child.poll() is not None:
+            return
+        if os.name == "posix":
+            try:
+                os.killpg(self.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return  # it ended in between
+        else:
+            self._child.kill()
+
+    def join(self, seconds: float) -> bool:
+        """Wait until the process is gone and reaped."""
+        self._threads[0].join(seconds)
+        return self._child.returncode is not None
+
+    def resident_mib(self) -> float:
+        """The memory it occupies now, or 0 where the system does not say."""
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        except (OSError, IndexError):
+            return 0.0
+        return int(pages) * os.sysconf("SC_PAGE_SIZE") / MIB
+
+    def _read(self) -> None:
+        why = ""
+        try:
+            with cast(BinaryIO, self._child.stdout) as stream:
+                while True:
+                    self._hear(self, *read_frame(stream, FROM_WORKER))
+        except EOFError:
+            pass
+        except FrameError as error:
+            why = f"it answered with something unreadable: {error.problem}"
+        finally:
+            self._outbox.put(None)
+            self.kill()
+            code = self._child.wait()
+            self._threads[2].join(0.5)  # the log often says why
+            self._ended(self, why or last_words(code))
+
+    def _write(self) -> None:
+        stream = cast(BinaryIO, self._child.stdin)
+        try:
+            for parts in iter(self._outbox.get, None):
+                for part in parts:
+                    stream.write(part)
+                stream.flush()
+        except OSError:
+            pass  # the worker has ended; the reading thread says so
+        finally:
+            with contextlib.suppress(OSError):  # what was left to write has nowhere to go
+                stream.close()
+
+    def _follow_log(self) -> None:
+        """Pass the worker's stderr on to the log, bounded in width and rate, without control characters."""
+        began, lines = time.monotonic(), 0
+        with cast(BinaryIO, self._child.stderr) as stream:
+            while raw := stream.readline(2000):
+                line = "".join(c if c.isprintable() else " " for c in raw.decode("utf-8", "replace")).rstrip()
+                self.log.append(line)
+                if time.monotonic() - began > WINDOW_S:
+                    began, lines = time.monotonic(), 0
+                lines += 1
+                if lines <= LINES:
+                    log.warning("worker %d: %s", self.index, line)
+                elif lines == LINES + 1:
+                    log.warning("worker %d: more lines follow too fast to be shown", self.index)
+
+
+def last_words(code: int) -> str:
+    """How a process ended, in words."""
+    if code >= 0:
+        return f"it ended with exit code {code}"
+    try:
+        return f"it was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"it was ended by signal {-code}"

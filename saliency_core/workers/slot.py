@@ -1,0 +1,107 @@
+"""The place of one worker in a pool: its process, what it runs and what it has done."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from saliency_core.workers.process import Process
+from saliency_core.workers.run import Run
+
+MODELS = 4  # a worker is taken to hold the models of so many last requests
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a worker process may take: seconds, MiB and jobs."""
+
+    wall_limit_s: float
+    cancel_grace_s: float
+    start_limit_s: float
+    memory_limit_mib: int
+    recycle_jobs: int
+    recycle_mib: float
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """One line of the readiness page."""
+
+    state: Literal["starting", "ready", "busy", "down"]
+    pid: int | None
+    jobs_done: int
+    restarts: int
+    ready_after_s: float | None
+    resident_mib: float
+
+
+@dataclass(eq=False)
+class Slot:
+    """A place for a worker; it stays when its process is replaced."""
+
+    index: int
+    due: float  # when to start a process, if there is none
+    process: Process | None = None
+    ready_after_s: float | None = None
+    run: Run | None = None
+    models: deque[str] = field(default_factory=lambda: deque(maxlen=MODELS))  # newest last
+    jobs: int = 0  # of this process
+    jobs_done: int = 0  # of all processes that were here
+    starts: int = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether a request can start here now."""
+        return self.process is not None and self.ready_after_s is not None and self.run is None
+
+    def fill(self, process: Process) -> None:
+        """Put a new process here."""
+        self.process, self.ready_after_s, self.jobs = process, None, 0
+        self.starts += 1
+        self.models.clear()
+
+    def clear(self, due: float) -> Process | None:
+        """End the process that is here, if any, and ask for a new one at `due`."""
+        process, self.process = self.process, None
+        self.ready_after_s, self.due = None, due
+        if process is not None:
+            process.kill()
+        return process
+
+    def note_model(self, model: str) -> None:
+        """Remember that the process has opened a model."""
+        if model in self.models:
+            self.models.remove(model)
+        if model:
+            self.models.append(model)
+
+    def deadline(self, rules: Rules) -> float:
+        """When something must have happened here."""
+        if self.process is None:
+            return self.due
+        if self.ready_after_s is None:
+            return self.process.born + rules.start_limit_s
+        if self.run is None:
+            return float("inf")
+        wall = self.run.began + rules.wall_limit_s
+        if self.run.cancelled_at is None:
+            return wall
+        return min(wall, max(self.run.cancelled_at + rules.cancel_grace_s, self.run.patient_until))
+
+    def outworn(self, rules: Rules) -> bool:
+        """Whether an idle process has done its share of jobs or has grown too large."""
+        if not self.idle or self.process is None or not self.jobs:
+            return False
+        return self.jobs >= rules.recycle_jobs or self.process.resident_mib() > rules.recycle_mib
+
+    def status(self) -> WorkerStatus:
+        """What this worker does now."""
+        restarts = max(0, self.starts - 1)
+        if self.process is None:
+            return WorkerStatus("down", None, self.jobs_done, restarts, None, 0.0)
+        state: Literal["starting", "ready", "busy"] = "ready" if self.run is None else "busy"
+        if self.ready_after_s is None:
+            state = "starting"
+        memory = self.process.resident_mib()
+        return WorkerStatus(state, self.process.pid, self.jobs_done, restarts, self.ready_after_s, memory)
