@@ -167,8 +167,8 @@ def _legend(end: float, unit: str, look: Look, family: str) -> Legend:
 
 
 def _note(values: Array, reduced: Float, end: float, look: Look) -> str | None:
-    if flat := explain_flat(values, look):
-        return flat
+    if is_flat(reduced):
+        return explain_flat(values, look)
     sizes = np.abs(reduced.astype(np.float64))
     if sizes.max() < look.threshold * end:
         return f"Nothing is drawn: all values are below the threshold, {number(look.threshold * end)}."

@@ -1,5 +1,8 @@
 """Palettes read the same for everybody: even lightness, ends apart, zero in the exact middle."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -84,3 +87,12 @@ def test_lightness_test_would_catch_a_rainbow():
 def test_an_unknown_palette_is_refused_with_the_list():
     with pytest.raises(SettingError, match=r"'jet'.*inferno"):
         palette("jet")
+
+
+def test_matplotlib_is_loaded_only_for_its_own_palettes():
+    asked = (
+        "import sys; from saliency_core.render.compose import render; "
+        "from saliency_core.render.palettes import palette; palette('blue_orange').lut; "
+        "sys.exit('matplotlib' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
