@@ -71,16 +71,15 @@ def pack(
     message: Mapping[str, Any], arrays: Mapping[str, Array], limits: Limits = LIMITS
 ) -> list[bytes | memoryview]:
     """Turn a message and its arrays into the pieces of one frame, without copying contiguous arrays."""
-    plain = {name: _plain(name, array) for name, array in arrays.items()}
-    listing = [[name, array.dtype.name, list(array.shape)] for name, array in plain.items()]
+    listing = [[name, _dtype(name, array), list(np.shape(array))] for name, array in arrays.items()]
     head = _json({"message": dict(message), "arrays": listing})
     if len(head) > limits.header_bytes:
         raise FrameError(f"The message has {len(head)} bytes; at most {limits.header_bytes} are allowed.")
     _check_text(message, limits, DEPTH)
     _check_listing(listing, len(head), limits)
     if limits.finite:
-        _check_finite(plain)
-    views = [array.reshape(-1).view(np.uint8).data for array in plain.values()]
+        _check_finite(arrays)
+    views = [_plain(name, array).reshape(-1).view(np.uint8).data for name, array in arrays.items()]
     return [struct.pack(">I", len(head)) + head, *(view for view in views if view.nbytes)]
 
 
@@ -120,11 +119,16 @@ def not_finite(arrays: Mapping[str, Array]) -> str | None:
     return None
 
 
+def _dtype(name: str, array: Array) -> str:
+    found: str = np.asarray(array).dtype.name
+    if found not in DTYPES:
+        raise FrameError(f"Array {name!r} is {found}; allowed are {', '.join(DTYPES)}.")
+    return found
+
+
 def _plain(name: str, array: Array) -> Array:
-    given = np.asarray(array)
-    if given.dtype.name not in DTYPES:
-        raise FrameError(f"Array {name!r} is {given.dtype.name}; allowed are {', '.join(DTYPES)}.")
-    return np.asarray(given, dtype=DTYPES[given.dtype.name], order="C")
+    """The array in C order and little-endian, itself if it is so already."""
+    return np.asarray(array, dtype=DTYPES[_dtype(name, array)], order="C")
 
 
 def _json(value: object) -> bytes:

@@ -36,8 +36,8 @@ class Request:
     background: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "arrays", {name: _frozen(array) for name, array in self.arrays.items()})
         pack({"task": self.task, "params": dict(self.params)}, self.arrays)  # refuses what cannot be sent
+        object.__setattr__(self, "arrays", {name: _frozen(array) for name, array in self.arrays.items()})
 
     @cached_property
     def fingerprint(self) -> str:

@@ -123,9 +123,10 @@ class Keeper:
                 problem = f"The worker process did not start within {self._rules.start_limit_s:g} s."
             elif slot.run.cancelled_at is not None:
                 problem = "The worker process did not stop when asked."
-            else:
+            elif slot.run.acknowledged:
                 problem = f"The computation took longer than {self._rules.wall_limit_s:g} s and was ended."
-                slot.run.acknowledged = True  # it had its time, so it is not tried again unasked
+            else:
+                problem = "The worker process did not answer."
             log.warning("worker %d (process %d) is replaced: %s", slot.index, slot.process.pid, problem)
             self._drop(slot, problem)
 
@@ -148,7 +149,7 @@ class Keeper:
     def _failed_start(self, slot: Slot, why: str) -> None:
         """Try again, later each time; after three failures in a row with no worker ready, say so."""
         self._failed_starts += 1
-        slot.due = time.monotonic() + min(30.0, 0.25 * 2**self._failed_starts)
+        slot.due = time.monotonic() + min(30.0, 0.1 * 2**self._failed_starts)
         if self._failed_starts >= 3 and all(other.ready_after_s is None for other in self._slots):
             hint = "The log of the server says why. It is tried again by and by."
             self.trouble = WorkerError("The worker processes cannot start.", hint)

@@ -46,9 +46,10 @@ class Pool:
     """A fixed number of worker processes, started in the background; made once for a server.
 
     `count` is the number of cores if not given. `tasks` names the module with the functions. A run above
-    `wall_limit_s`, or `cancel_grace_s` after it was cancelled, costs its worker. `memory_limit_mib` bounds
-    the data of each worker (0: no bound). A worker is replaced after `recycle_jobs` jobs or when it has
-    grown above `recycle_mib`. The starts are `stagger_s` apart unless the one before is ready earlier.
+    `wall_limit_s`, or `cancel_grace_s` after it was cancelled, costs its worker; so does a start longer than
+    `start_limit_s` and no reply to a request within `reply_limit_s`. `memory_limit_mib` bounds the data of
+    each worker (0: no bound). A worker is replaced after `recycle_jobs` runs or when it has grown above
+    `recycle_mib`. The starts are `stagger_s` apart unless the one before is ready earlier.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Pool:
         stagger_s: float = 0.0,
         cancel_grace_s: float = 2.0,
         start_limit_s: float = 90.0,
+        reply_limit_s: float = 5.0,
         recycle_jobs: int = 1000,
         recycle_mib: float = 2500.0,
     ) -> None:
@@ -74,7 +76,13 @@ class Pool:
         self._slots = [Slot(index, self._born + stagger_s * index) for index in range(count or _cores())]
         self._loans = Loans(self)
         self._rules = Rules(
-            wall_limit_s, cancel_grace_s, start_limit_s, memory_limit_mib, recycle_jobs, recycle_mib
+            wall_limit_s,
+            cancel_grace_s,
+            start_limit_s,
+            reply_limit_s,
+            memory_limit_mib,
+            recycle_jobs,
+            recycle_mib,
         )
         self._keeper = Keeper(
             self._slots, self._rules, tasks, self._wake, self._hear, self._finish, self._settle

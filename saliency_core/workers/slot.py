@@ -19,6 +19,7 @@ class Rules:
     wall_limit_s: float
     cancel_grace_s: float
     start_limit_s: float
+    reply_limit_s: float
     memory_limit_mib: int
     recycle_jobs: int
     recycle_mib: float
@@ -85,6 +86,8 @@ class Slot:
         if self.run is None:
             return float("inf")
         wall = self.run.began + rules.wall_limit_s
+        if not self.run.acknowledged:
+            wall = min(wall, self.run.began + rules.reply_limit_s)
         if self.run.cancelled_at is None:
             return wall
         return min(wall, max(self.run.cancelled_at + rules.cancel_grace_s, self.run.patient_until))

@@ -70,7 +70,7 @@ def garble(params, arrays, report):
 def frame(params, arrays, report):
     """Send a well-formed frame whose content makes no sense."""
     report._send({"run": report.run, **params["frame"]}, arrays)
-    time.sleep(60)
+    time.sleep(params.get("seconds", 60))
     return {}, {}
 
 
