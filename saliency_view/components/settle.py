@@ -37,4 +37,4 @@ def settle(
     values.update({name: given[name] for name in moved})
     revision += bool(moved)
     st.session_state[f"{key}:settled"] = {"given": dict(given), "values": values, "revision": revision}
-    return values, revision
+    return dict(values), revision

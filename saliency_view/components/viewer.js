@@ -135,6 +135,7 @@ class Viewer {
     if (!width || !height || !this.shown) return;
     const density = window.devicePixelRatio || 1;
     this.density = density;
+    this.font = getComputedStyle(this.parts.node).fontFamily;
     this.view.setStage(width, height);
     canvas.width = Math.round(width * density);
     canvas.height = Math.round(height * density);
@@ -158,12 +159,13 @@ class Viewer {
     paintStage(parts.canvas, view, this.density, bare ? this.photo : this.overlay, {
       bare,
       marks,
+      font: this.font,
       textAt: (row, column) => this.valueText(valueAt(shown, row, column)),
       colourAt: (row, column) => colourIn(this.picture, row, column),
     });
     parts.badge.hidden = !bare;
     parts.canvas.classList.toggle("zoomed", !view.isWhole);
-    setText(parts.tools.size, `${view.scale.toPrecision(2)}×`);
+    setText(parts.tools.size, `${view.scale.toFixed(view.scale < 10 ? 1 : 0)}×`);
     parts.tools.out.disabled = view.isWhole;
     parts.tools.in.disabled = view.scale >= view.largest * 0.999;
   }

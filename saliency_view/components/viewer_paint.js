@@ -2,7 +2,6 @@
 
 const GRID_FROM = 14;
 const NUMBERS_FROM = 34;
-const NUMBER_FONT = 'ui-sans-serif, system-ui, "Segoe UI", sans-serif';
 
 function asCanvas(picture, old) {
   const canvas = old ?? document.createElement("canvas");
@@ -41,7 +40,7 @@ function paintGrid(brush, view) {
   brush.stroke();
 }
 
-function paintNumbers(brush, view, textAt, colourAt) {
+function paintNumbers(brush, view, { textAt, colourAt, font }) {
   const { rows, columns } = visibleCells(view);
   const size = Math.min(15, view.scale * 0.3);
   brush.textAlign = "center";
@@ -49,10 +48,10 @@ function paintNumbers(brush, view, textAt, colourAt) {
   for (let row = rows[0]; row < rows[1]; row++) {
     for (let column = columns[0]; column < columns[1]; column++) {
       const text = textAt(row, column);
-      brush.font = `${size}px ${NUMBER_FONT}`;
+      brush.font = `${size}px ${font}`;
       const fitting = (size * (view.scale - 4)) / brush.measureText(text).width;
       if (fitting < 8) continue;
-      if (fitting < size) brush.font = `${fitting}px ${NUMBER_FONT}`;
+      if (fitting < size) brush.font = `${fitting}px ${font}`;
       brush.fillStyle = inkOn(colourAt(row, column));
       brush.fillText(text, view.left + (column + 0.5) * view.scale, view.top + (row + 0.5) * view.scale);
     }
@@ -81,7 +80,7 @@ function paintMark(brush, view, [row, column], chosen) {
   brush.stroke(shape);
 }
 
-function paintStage(canvas, view, density, picture, { bare, textAt, colourAt, marks }) {
+function paintStage(canvas, view, density, picture, drawn) {
   const brush = canvas.getContext("2d");
   brush.setTransform(1, 0, 0, 1, 0, 0);
   brush.clearRect(0, 0, canvas.width, canvas.height);
@@ -91,8 +90,8 @@ function paintStage(canvas, view, density, picture, { bare, textAt, colourAt, ma
   brush.drawImage(picture, ...place.map((length) => Math.round(length * density)));
   brush.setTransform(density, 0, 0, density, 0, 0);
   if (view.scale >= GRID_FROM) paintGrid(brush, view);
-  if (view.scale >= NUMBERS_FROM && !bare) paintNumbers(brush, view, textAt, colourAt);
-  for (const [pixel, chosen] of marks) paintMark(brush, view, pixel, chosen);
+  if (view.scale >= NUMBERS_FROM && !drawn.bare) paintNumbers(brush, view, drawn);
+  for (const [pixel, chosen] of drawn.marks) paintMark(brush, view, pixel, chosen);
   Object.assign(canvas.dataset, { scale: view.scale, left: view.left, top: view.top });
 }
 

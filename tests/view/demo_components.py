@@ -151,7 +151,8 @@ def show_grid() -> None:
     st.code(json.dumps(weights), language=None)
 
 
-st.set_page_config(page_title="components", layout="wide")
-st.session_state["reruns"] = st.session_state.get("reruns", 0) + 1
-{"viewer": show_viewer, "bars": show_bars, "grid": show_grid}[st.query_params.get("show", "viewer")]()
-st.text(f"reruns {st.session_state['reruns']}")
+if __name__ == "__main__":
+    st.set_page_config(page_title="components", layout="wide")
+    st.session_state["reruns"] = st.session_state.get("reruns", 0) + 1
+    {"viewer": show_viewer, "bars": show_bars, "grid": show_grid}[st.query_params.get("show", "viewer")]()
+    st.text(f"reruns {st.session_state['reruns']}")
