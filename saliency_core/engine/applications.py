@@ -35,7 +35,7 @@ def build(entry: Application, weights: Path | Literal["random"], seed: int = 0) 
     )
     if weights != "random":
         _load(model, entry, weights)
-    return model
+    return _with_plain_groups(model)
 
 
 def imagenet_labels(path: Path) -> tuple[str, ...]:
@@ -67,6 +67,33 @@ def open_application(id: str, on_progress: Tell | None = None) -> tuple[Any, App
             raise
         set_aside(path)
         return build(entry, fetch(entry.weights, on_progress=told)), entry, labels
+
+
+def _with_plain_groups(model: Any) -> Any:
+    """Let convolutions of one channel a group run as what they are, depthwise convolutions.
+
+    Keras runs grouped convolutions as a compiled block on the CPU, which no frozen graph can look
+    into, and TensorFlow has no gradient for the plain ones there. Same numbers, same weights.
+    """
+    from keras import layers, ops
+
+    def depthwise(layer: Any) -> Callable[[Any, Any], Any]:
+        def convolve(inputs: Any, kernel: Any) -> Any:
+            return ops.depthwise_conv(
+                inputs,
+                ops.transpose(kernel, (0, 1, 3, 2)),
+                strides=tuple(layer.strides),
+                padding=layer.padding,
+                data_format=layer.data_format,
+                dilation_rate=tuple(layer.dilation_rate),
+            )
+
+        return convolve
+
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, layers.Conv2D) and layer.groups > 1 and layer.groups == layer.filters:
+            layer.convolution_op = depthwise(layer)
+    return model
 
 
 def _load(model: Any, entry: Application, weights: Path) -> None:
