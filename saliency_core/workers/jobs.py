@@ -46,8 +46,9 @@ class JobTable:
     """Jobs by (session, panel): latest wins, equal requests are computed once, sessions take turns.
 
     A session has `running_per_session` jobs running and `queued_per_session` panels waiting at most; a
-    server has `queue_limit` computations waiting and remembers the last jobs of `keys_kept` keys. Results
-    stay in memory up to `memory_mib`. All methods may be called from any thread; none waits for a worker.
+    server has `queue_limit` computations waiting and remembers the last jobs of `keys_kept` keys. Results by
+    fingerprint, and those of the last jobs, stay in memory up to `memory_mib` each. All methods may be
+    called from any thread; none waits for a worker.
     """
 
     def __init__(
@@ -67,7 +68,8 @@ class JobTable:
         self._lock = pool.lock
         self._turns = Turns(running_per_session)
         self._latest: OrderedDict[Key, Job] = OrderedDict()
-        self._results = Results(memory_mib * MIB)
+        self._memory_bytes = memory_mib * MIB
+        self._results = Results(self._memory_bytes)
         self._closed = False
         pool.on_idle = self._dispatch
         pool.hungry = lambda: bool(self._turns.ready(background=False))
@@ -76,18 +78,15 @@ class JobTable:
     def submit(self, key: Key, request: Request, label: str = "") -> Job:
         """Ask for a computation in place of whatever this key asked before; returns at once.
 
-        Asking again for what is already under way returns the same job. Raises BusyError when too many
-        jobs wait, and WorkerError after `close`.
+        Asking again for what is under way or done returns the same job; what failed or was cancelled is
+        tried again. Raises BusyError when too many jobs wait, and WorkerError after `close`.
         """
         fingerprint = request.fingerprint  # hashed before the lock is taken
         with self._lock:
             if self._closed:
                 raise WorkerError("The server is shutting down.", "Start it again.")
             before = self._latest.get(key)
-            if before is not None and not before.ended and before.fingerprint == fingerprint:
-                before.background = before.background and request.background
-                self._turns.raise_up(self._turns.works[fingerprint])
-                self._dispatch()
+            if before is not None and before.fingerprint == fingerprint and self._still_good(before, request):
                 return before
             known = self._results.get(fingerprint)
             if known is None and fingerprint not in self._turns.works:
@@ -155,6 +154,17 @@ class JobTable:
 
     # all of the following is called with the lock held
 
+    def _still_good(self, job: Job, request: Request) -> bool:
+        """Whether a job of the same fingerprint answers the request; if so it is as wanted as the newer."""
+        if job.state in ("failed", "cancelled"):
+            return False
+        self._latest.move_to_end(job.key)
+        if not job.ended and not request.background:
+            job.background = False
+            self._turns.raise_up(self._turns.works[job.fingerprint])
+            self._dispatch()
+        return True
+
     def _make_room(self, key: Key, request: Request) -> None:
         """Refuse what would wait too long; background jobs are dropped first."""
         waiting = self._turns.waiting()
@@ -171,12 +181,17 @@ class JobTable:
             self.cancel(job)
 
     def _remember(self, job: Job) -> None:
+        """Keep the last job of each key; those that ended longest ago go when they are too many or large."""
         self._latest[job.key] = job
         self._latest.move_to_end(job.key)
-        if len(self._latest) > self._keys_kept:
-            oldest = next((key for key, each in self._latest.items() if each.ended), None)
-            if oldest is not None:
-                del self._latest[oldest]
+        held = {id(each.result): each.result.nbytes for each in self._latest.values() if each.result}
+        total = sum(held.values())
+        for key, each in list(self._latest.items()):
+            if len(self._latest) <= self._keys_kept and total <= self._memory_bytes:
+                return
+            if each.ended:
+                del self._latest[key]
+                total -= held.pop(id(each.result), 0)
 
     def _dispatch(self) -> None:
         """Start what may start: foreground first, and background never on the last of several workers."""

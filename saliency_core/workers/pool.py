@@ -106,8 +106,8 @@ class Pool:
     ) -> Run | None:
         """Start a task on an idle worker, best on one that has its model open; None when all are busy.
 
-        `params["model"]`, if it is text, names the model. An `alone` run gives no pieces away. `on_end` is
-        called exactly once; both callbacks are called with the lock held.
+        `params["model"]`, if it is text, names the model. An `alone` run is a piece of another's and gives
+        none away. `on_end` is called exactly once; both callbacks are called with the lock held.
         """
         with self.lock:
             named = params.get("model")
@@ -117,7 +117,7 @@ class Pool:
                 return None
             slot = min(idle, key=lambda each: (model not in each.models, len(each.models), each.jobs))
             assert slot.process is not None
-            run = Run(next(self._numbers), slot.process, background, on_news, on_end)
+            run = Run(next(self._numbers), slot.process, background, on_news, on_end, alone)
             order = {"type": "run", "run": run.number, "task": task, "params": dict(params), "alone": alone}
             slot.process.send(order, arrays)
             slot.run = run
@@ -222,7 +222,7 @@ class Pool:
         if run is None:
             return
         slot.jobs += 1
-        slot.jobs_done += 1
+        slot.jobs_done += not run.lent
         self._loans.settle(run)
         run.on_end(outcome)
 

@@ -53,6 +53,7 @@ class Run:
     background: bool
     on_news: Callable[[News], None]
     on_end: Callable[[Outcome], None]
+    lent: bool = False  # a piece of another worker's job
     began: float = field(default_factory=time.monotonic)
     acknowledged: bool = False
     cancelled_at: float | None = None

@@ -47,8 +47,8 @@ class Slot:
     ready_after_s: float | None = None
     run: Run | None = None
     models: deque[str] = field(default_factory=lambda: deque(maxlen=MODELS))  # newest last
-    jobs: int = 0  # of this process
-    jobs_done: int = 0  # of all processes that were here
+    jobs: int = 0  # runs of this process, pieces of others' jobs among them
+    jobs_done: int = 0  # whole jobs of all processes that were here
     starts: int = 0
 
     @property

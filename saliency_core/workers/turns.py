@@ -53,9 +53,11 @@ class Turns:
         if work is None:
             self._arrived += 1
             work = self.works[job.fingerprint] = Work(job.request, self._arrived)
-        work.jobs.append(job)
         if work.run is not None and not work.put_off:
             job.state = "running"
+        if work.jobs:
+            job.progress, job.partial = work.jobs[0].progress, work.jobs[0].partial
+        work.jobs.append(job)
         self.raise_up(work)
         return shared
 

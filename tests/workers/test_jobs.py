@@ -78,11 +78,19 @@ def test_ten_quick_submits_on_one_key_compute_the_first_and_the_last():
     assert (table.counts.submitted, table.counts.done, table.counts.cancelled) == (10, 1, 9)
 
 
-def test_asking_again_for_what_runs_gives_the_same_job():
-    table = JobTable(FakePool())
+def test_asking_again_gives_the_same_job_unless_it_failed():
+    pool = FakePool()
+    table = JobTable(pool)
     first = table.submit(("s", "map"), Request("a"))
     assert table.submit(("s", "map"), Request("a")) is first
+    pool.end("a")
+    assert table.submit(("s", "map"), Request("a")) is first
     assert table.counts.submitted == 1
+    failing = table.submit(("s", "map"), Request("b"))
+    pool.end("b", "failed", CrashError("gone"))
+    assert table.submit(("s", "map"), Request("b")).state == "running"
+    assert failing.state == "failed"
+    first = table.submit(("s", "map"), Request("c"))
     assert table.latest(("s", "map")) is first
 
 
@@ -294,6 +302,26 @@ def test_only_the_last_keys_are_remembered():
         asks(table, name)
         pool.end(name)
     assert [bool(table.latest(("s", name))) for name in "abcde"] == [False, False, True, True, True]
+
+
+def test_the_last_jobs_hold_no_more_than_their_share_of_memory():
+    pool = FakePool(1)
+    table = JobTable(pool, memory_mib=1)
+    for name in "abcde":
+        asks(table, name)
+        pool.end(name, words="x" * 300_000)
+    kept = [table.latest(("s", name)) for name in "abcde"]
+    assert [job is not None for job in kept] == [False, True, True, True, True]
+    assert kept[4].state == "done"
+
+
+def test_who_joins_late_sees_how_far_it_is():
+    pool = FakePool(1)
+    table = JobTable(pool)
+    asks(table, "a", session="A")
+    pool.runs()[0].on_news(News(1, 2, "half", {}))
+    (job,) = asks(table, "a", session="B")
+    assert job.progress.message == "half"
 
 
 def test_results_stay_below_their_bound_and_the_least_recent_goes_first():
