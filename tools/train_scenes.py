@@ -30,7 +30,10 @@ UNMARKED = "held-out scenes without a mark"
 
 
 def build(name: str) -> keras.Model:
-    """Five convolutions, each with batch norm and ReLU, then global average pooling, logits, softmax."""
+    """Five convolutions, each with batch norm and ReLU, then global average pooling, logits, softmax.
+
+    Average pooling throughout: flat areas tie in max pooling, and at a tie there is no derivative.
+    """
     layers = keras.layers
     image = keras.Input((SCENE_SIZE, SCENE_SIZE, 3), name="image")
     x = image
@@ -41,7 +44,7 @@ def build(name: str) -> keras.Model:
         x = layers.BatchNormalization(momentum=0.95, name=f"norm{number}")(x)
         x = layers.ReLU(name=f"relu{number}")(x)
         if number in (1, 2, 4):
-            x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
+            x = layers.AveragePooling2D(2, name=f"pool{number}")(x)
     x = layers.GlobalAveragePooling2D(name="average")(x)
     x = layers.Dense(len(LABELS), name="logits")(x)
     return keras.Model(image, layers.Softmax(name="probabilities")(x), name=name)

@@ -11,8 +11,8 @@ from saliency_core.arrays import Array, Points, Values
 from saliency_core.probe import Probe
 
 DIRECTIONS = 3
-STEP = 1e-4  # grey levels: small enough to meet few kinks, large enough for float64
-ASIDE = 0.02  # grey levels to step beside a kink on which an image sits exactly
+STEP = 1e-5  # grey levels: small enough to meet few kinks, large enough for float64
+ASIDE = 0.5  # grey levels to step beside a kink on which an image sits exactly
 GOOD = 1e-3
 SEED = 20_150
 
@@ -23,7 +23,7 @@ class Evidence:
 
     error: |predicted - measured| / |measured|, both as vectors over the directions. beside: the
     image sits on a kink of the network (ties in max pooling, a ReLU at exactly 0), where no
-    derivative exists, so the check was made a fiftieth of a grey level beside it.
+    derivative exists, so the check was made about half a grey level beside it.
     """
 
     error: float
@@ -41,7 +41,7 @@ class Evidence:
     @property
     def sentence(self) -> str:
         """The result in words."""
-        place = " (a hair beside the image, which sits on a kink)" if self.beside else ""
+        place = " (half a grey level beside the image, which sits on a kink)" if self.beside else ""
         verdict = "agree" if self.good else "do NOT agree"
         return f"Map and finite difference {verdict}: relative difference {self.error:.1e}{place}."
 

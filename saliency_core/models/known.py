@@ -47,7 +47,9 @@ def template_weights() -> Float:
     much as one on it.
     """
     on_shape = np.where(_shapes(), 1.0, -1.0)[..., None]
-    return (on_shape * np.array(_INK)[:, None, None, :] * TEMPLATE_WEIGHT).astype(np.float32)
+    signs = np.array(_INK, np.float32)[:, None, None, :]
+    weights: Float = (on_shape * signs * TEMPLATE_WEIGHT).astype(np.float32)
+    return weights
 
 
 def template_picture(label: int) -> npt.NDArray[np.uint8]:

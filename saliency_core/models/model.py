@@ -156,10 +156,10 @@ class Model:
         probe = self.probe(target, image)
         return kernel_gradient(self._compiled, probe, self.prepare(image))
 
-    def activation(self, image: Any, layer: str) -> tuple[Layer, Array]:
+    def activation(self, image: Any, layer: str, how: str | None = None) -> tuple[Layer, Array]:
         """Return a layer and its values on an image, (h, w, channels) or (units,)."""
         from saliency_core.engine.probe import Reading
 
-        reading = Reading(self._compiled, self.labels, self.prepare(image))
+        reading = Reading(self._compiled, self.labels, self.prepare(image, how))
         found = reading.find(layer)
         return found, reading.clean(found.tensor)

@@ -18,6 +18,7 @@ from saliency_core.models.preprocessing import Preprocessing
 
 BUNDLED = Path(__file__).parent / "bundled"
 MOST_OPEN = 6
+FIRST_MODEL = "digits"  # what a visitor sees first
 OnProgress = Callable[[float, float, str], None]
 
 _open: OrderedDict[str, Model] = OrderedDict()
@@ -61,7 +62,9 @@ def menu() -> tuple[Entry, ...]:
             Entry(card["name"], card["title"], "bundled", "; ".join([size, *accuracy]), card["about"])
         )
     for name, entry in CATALOGUE.items():
-        rows.append(Entry(name, entry.title, "imagenet", entry.line, entry.about))
+        accuracy = f"{entry.top1:.1%} accuracy on ImageNet" if entry.top1 else "accuracy not published"
+        line = f"{entry.size} x {entry.size} x 3; {accuracy}; {entry.megabytes:.0f} MB download"
+        rows.append(Entry(name, entry.title, "imagenet", line, entry.about))
     return tuple(rows)
 
 

@@ -13,13 +13,12 @@ from saliency_core.explanation import evidence_for, explain
 from saliency_core.grammar import parse
 from saliency_core.images import Image
 from saliency_core.models.model import Model
-from saliency_core.models.opening import open_model
+from saliency_core.models.opening import FIRST_MODEL, open_model
 from saliency_core.workers.report import Report, Task
 
 Params = dict[str, Any]
 Arrays = dict[str, Array]
 Answer = tuple[Mapping[str, Any], Mapping[str, Array]]
-FIRST_MODEL = "scenes"
 SHOWN = 10  # classes that travel with a map
 
 
@@ -55,7 +54,7 @@ def explain_task(params: Params, arrays: Arrays, report: Report) -> Answer:
         "score": made.score,
         "units": made.units,
         "words": made.words,
-        "recipe": made.recipe,
+        "recipe": {**made.recipe, "image_facts": params.get("image_facts", made.recipe["image_facts"])},
         "seconds": made.seconds,
         "predictions": [asdict(one) for one in made.predictions[:SHOWN]],
     }
@@ -81,7 +80,7 @@ def kernel_task(params: Params, arrays: Arrays, report: Report) -> Answer:
 def activation_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Return one layer's values on an image, (h, w, channels) or (units,)."""
     model = _model(params, report)
-    layer, values = model.activation(_image(params, arrays), params["layer"])
+    layer, values = model.activation(_image(params, arrays), params["layer"], params.get("fit"))
     return {"layer": asdict(layer)}, {"values": values}
 
 

@@ -2,7 +2,10 @@
 
 const SEND_AFTER = 250;
 const DRAG_FROM = 5;
-const CHANNEL_NAMES = { 1: [""], 3: ["R", "G", "B"] };
+const LINES = 4;
+const KEEP = 4;
+const KEPT = new Map();
+const CHANNEL_NAMES = { 3: ["R", "G", "B"] };
 
 class Viewer {
   constructor(root) {
@@ -30,7 +33,10 @@ class Viewer {
   // What the page says now. The visitor's own settings stay unless the page overruled them.
   update({ data, setStateValue }) {
     if (!data) return;
-    const news = unpack(data);
+    const news = this.withArrays(unpack(data));
+    this.parts.node.toggleAttribute("data-busy", news.busy);
+    this.parts.stage.setAttribute("aria-busy", String(news.busy));
+    if (!news.arrays) return;
     const { key, revision } = this.shown ?? {};
     const overruled = news.key !== key || news.revision !== revision;
     const newPhoto = news.photo_digest !== this.shown?.photo_digest;
@@ -46,6 +52,17 @@ class Viewer {
     this.takeLook();
   }
 
+  // A message sent while busy leaves out arrays that are already here.
+  withArrays(news) {
+    const arrays = news.arrays.photo ? news.arrays : KEPT.get(news.digest);
+    if (arrays) {
+      KEPT.delete(news.digest);
+      KEPT.set(news.digest, arrays);
+    }
+    for (const old of [...KEPT.keys()].slice(0, -KEEP)) KEPT.delete(old);
+    return { ...news, arrays };
+  }
+
   takePhoto() {
     const [rows, columns] = this.shown.arrays.photo.shape;
     this.parts.grid.style.setProperty("--ratio", columns / rows);
@@ -57,12 +74,13 @@ class Viewer {
   }
 
   fillTexts() {
-    const { title, note, units, quantity, limit, family, busy } = this.shown;
+    const { title, note, units, quantity, limit, family } = this.shown;
     const { parts } = this;
     const [rows, columns] = this.shown.arrays.photo.shape;
     setText(parts.title, title);
     setText(parts.note, note ?? "");
     setText(parts.bar.unit, units);
+    setText(parts.readout.unit, units);
     setText(parts.readout.lines.value.name, quantity);
     const ends = family === "diverging" ? [-limit, 0, limit] : [0, limit / 2, limit];
     ends.forEach((end, i) => setText(parts.bar.ends[i], this.valueText(end)));
@@ -73,11 +91,10 @@ class Viewer {
         "point, Enter selects the pixel, Escape clears it, plus and minus zoom, Shift with arrows pans, " +
         "0 fits, hold C to see the photo alone.",
     );
-    parts.node.toggleAttribute("data-busy", busy);
-    parts.stage.setAttribute("aria-busy", String(busy));
     const channels = this.shown.arrays.channels?.shape[2] ?? 0;
     const line = parts.readout.lines.channels;
     for (const node of line.nodes) node.hidden = channels < 2;
+    line.value.style.setProperty("--lines", channels > LINES ? Math.ceil(channels / 2) : channels);
   }
 
   fillPalettes() {
@@ -202,17 +219,17 @@ class Viewer {
 
   pixelTexts([row, column], value) {
     const { photo, channels } = this.shown.arrays;
-    const named = (numbers) => {
+    const named = (numbers, between) => {
       const names = CHANNEL_NAMES[numbers.length] ?? numbers.map((_, i) => String(i + 1));
-      return numbers.map((text, i) => (names[i] ? `${names[i]}\u00a0${text}` : text)).join("   ");
+      return numbers.map((text, i) => `${names[i]}\u00a0${text}`).join(between);
     };
     const spread = channels ? pixelOf(channels, row, column).map((number) => numberText(number, true)) : [];
     const colours = pixelOf(photo, row, column).map(String);
     return {
       pixel: `row ${row}, column ${column}`,
-      photo: colours.length === 1 ? `gray ${colours[0]}` : named(colours),
+      photo: colours.length === 1 ? `gray ${colours[0]}` : named(colours, "   "),
       value: this.valueText(value),
-      channels: spread.length > 1 ? named(spread) : "",
+      channels: spread.length > 1 ? named(spread, spread.length > LINES ? "   " : "\n") : "",
     };
   }
 

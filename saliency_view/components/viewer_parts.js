@@ -22,8 +22,10 @@ function buildReadout() {
     value: readoutLine("Gradient", "value"),
     channels: readoutLine("By channel", "channels"),
   };
+  const unit = make("span", { class: "readout-unit muted" });
+  lines.value.value.after(unit);
   const list = make("dl", {}, ...Object.values(lines).flatMap((line) => line.nodes));
-  return { where, lines, node: make("div", { class: "readout" }, where, list) };
+  return { where, lines, unit, node: make("div", { class: "readout" }, where, list) };
 }
 
 function buildBar() {

@@ -1,0 +1,107 @@
+"""The page's way to the workers: ask for a result, wait a moment, come back for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from saliency_core.workers.jobs import Job, JobTable, Request
+from saliency_core.workers.pool import Pool
+
+PATIENCE = 0.45  # seconds that a page waits for a quick result before it shows progress
+STAGGER = 1.2  # two imports of TensorFlow at once take twice as long as one after the other
+_lock = threading.Lock()
+_tables: list[JobTable] = []
+
+
+def table() -> JobTable:
+    """Return the server's job table; the first call starts the workers."""
+    with _lock:
+        if not _tables:
+            _tables.append(JobTable(Pool(stagger_s=STAGGER, wall_limit_s=600.0)))
+        return _tables[0]
+
+
+def close() -> None:
+    """End the workers."""
+    with _lock:
+        while _tables:
+            found = _tables.pop()
+            found.close()
+            found.pool.close()
+
+
+def session() -> str:
+    """Return the id of the visitor's session; it is a key, never shown."""
+    context = get_script_run_ctx()
+    return context.session_id if context else "no session"
+
+
+def ask(
+    panel: str,
+    task: str,
+    params: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray] | None = None,
+    *,
+    background: bool = False,
+    wait: float = PATIENCE,
+) -> Job:
+    """Ask for a result in place of what this panel asked before; waits at most `wait` seconds.
+
+    Raises BusyError when too many jobs wait. A job that was stopped or has failed stays so until it
+    is asked again by `again`.
+    """
+    request = Request(task, dict(params), dict(arrays or {}), background)
+    key = (session(), panel)
+    before = table().latest(key)
+    if (
+        before is not None
+        and before.fingerprint == request.fingerprint
+        and before.state in ("failed", "cancelled")
+    ):
+        return before
+    job = table().submit(key, request)
+    if wait:
+        job.wait(wait)
+    return job
+
+
+def again(job: Job) -> None:
+    """Ask once more for a job that failed or was stopped."""
+    table().submit(job.key, job.request)
+
+
+def stop(job: Job) -> None:
+    """Stop a job on the visitor's word."""
+    table().cancel(job)
+
+
+def ready() -> bool:
+    """Tell whether any worker has loaded TensorFlow."""
+    return table().pool.status().ready
+
+
+@st.fragment(run_every=0.2)
+def follow(job: Job, words: str) -> None:
+    """Show how far a job is, offer to stop it, and draw the page anew when it has ended."""
+    if job.ended:
+        st.rerun()
+    progress, eta = job.progress, ""
+    if progress is not None and progress.eta_s is not None and progress.eta_s > 0.5:
+        eta = f", about {progress.eta_s:.0f} s left"
+    share = min(1.0, progress.done / progress.total) if progress is not None and progress.total else 0.0
+    line = f"{progress.message or words}{eta}" if progress is not None else _waiting(words)
+    left, right = st.columns([5, 1], vertical_alignment="center")
+    left.progress(share, text=line)
+    if right.button("Stop", key=f"stop-{job.key[1]}", width="stretch"):
+        stop(job)
+        st.rerun()
+
+
+def _waiting(words: str) -> str:
+    return words if ready() else "TensorFlow is loading; the first map follows in a few seconds"

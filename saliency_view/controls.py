@@ -1,0 +1,132 @@
+"""Widgets drawn from specs: a setting that is declared in the core needs no line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from saliency_core.registry import Registered, table
+from saliency_core.spec import Choice, Flag, Integer, Part, Real, Spec, Text, specs
+from saliency_view.text import plain
+
+OnValue = Callable[[Any], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a setting may be on this model: a closed list, with the text to show for each value."""
+
+    values: Sequence[Any]
+    shown: Callable[[Any], str] = str
+
+
+def choose(
+    label: str,
+    key: str,
+    options: Options,
+    value: Any,
+    on_value: OnValue,
+    *,
+    help: str = "",
+    flat: bool = False,
+) -> None:
+    """Draw a choice of one; `flat` shows all options side by side instead of a list with search."""
+    values = list(options.values)
+    st.session_state[key] = value if value in values else values[0]
+    settings: dict[str, Any] = {"help": help or None, "format_func": options.shown}
+    told = _tell(key, on_value)
+    if flat:
+        st.segmented_control(label, values, key=key, on_change=told, required=True, **settings)
+    else:
+        st.selectbox(label, values, key=key, on_change=told, **settings)
+
+
+def settings(
+    prefix: str,
+    cls: type[Registered],
+    current: Mapping[str, Any],
+    on_value: Callable[[str, Any], None],
+    options: Mapping[str, Options] | None = None,
+    limits: Mapping[str, int] | None = None,
+) -> None:
+    """Draw every setting of a registered class; `options` and `limits` narrow them to this model."""
+    for name, spec in specs(cls).items():
+        key, label = f"{prefix}-{cls.id}-{name}", spec.title or name.replace("_", " ").capitalize()
+        setting = _Setting(key, label, spec, current.get(name), _named(on_value, name))
+        if options and name in options:
+            choose(label, key, options[name], setting.value, setting.on_value, help=spec.help)
+        else:
+            _draw(setting, (limits or {}).get(name))
+
+
+@dataclass(frozen=True)
+class _Setting:
+    key: str
+    label: str
+    spec: Spec
+    value: Any
+    on_value: OnValue
+
+
+def _draw(setting: _Setting, high: int | None) -> None:
+    spec, key = setting.spec, setting.key
+    label = f"{setting.label} ({spec.unit})" if spec.unit else setting.label
+    told = _tell(key, setting.on_value)
+    match spec:
+        case Choice():
+            titles = dict(zip(spec.options, spec.titles or spec.options, strict=True))
+            choose(label, key, Options(spec.options, titles.__getitem__), setting.value, setting.on_value,
+                   help=spec.help, flat=len(spec.options) <= 2)  # fmt: skip
+        case Flag():
+            st.session_state[key] = bool(setting.value)
+            st.toggle(label, key=key, on_change=told, help=spec.help)
+        case Integer() | Real():
+            _number(setting, label, high)
+        case Text():
+            st.session_state[key] = setting.value or ""
+            st.text_input(label, key=key, on_change=told, help=spec.help)
+        case Part(of=family):
+            names = [name for name, cls in table(family).items() if not cls.hidden]
+            value = setting.value.id if setting.value is not None else names[0]
+            choose(label, key, Options(names, lambda name: table(family)[name].title), value,
+                   lambda name: setting.on_value(table(family)[name]()), help=spec.help)  # fmt: skip
+        case _:
+            st.caption(plain(f"{label}: {setting.value}"))
+
+
+def _number(setting: _Setting, label: str, high: int | None) -> None:
+    """Draw a slider between two known ends, else a field; the value is clamped to what is allowed."""
+    spec, key = setting.spec, setting.key
+    whole = isinstance(spec, Integer)
+    kind: type[int] | type[float] = int if whole else float
+    low, top = getattr(spec, "low", None), getattr(spec, "high", None)
+    top = high if high is not None else top
+    value = kind(setting.value if setting.value is not None else (low or 0))
+    value = min(value, kind(top)) if top is not None else value
+    st.session_state[key] = value
+    bounds = {
+        "min_value": None if low is None else kind(low),
+        "max_value": None if top is None else kind(top),
+        "step": kind(getattr(spec, "step", 1)) or None,
+    }
+    told = _tell(key, setting.on_value)
+    slides = low is not None and top is not None and top > low and not whole
+    draw: Any = st.slider if slides else st.number_input
+    draw(label, key=key, on_change=told, help=spec.help, **bounds)
+
+
+def _tell(key: str, on_value: OnValue) -> Callable[[], None]:
+    def told() -> None:
+        on_value(st.session_state[key])
+
+    return told
+
+
+def _named(on_value: Callable[[str, Any], None], name: str) -> OnValue:
+    def told(value: Any) -> None:
+        on_value(name, value)
+
+    return told

@@ -1,0 +1,93 @@
+"""The main page: the question in the sidebar, the map and its evidence beside the predictions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from saliency_core.attribution import Attribution
+from saliency_core.images import Image
+from saliency_core.workers.jobs import Job
+from saliency_view import compute, panels, pictures, state
+from saliency_view.facts import facts
+from saliency_view.sidebar import sidebar
+from saliency_view.state import View
+from saliency_view.text import plain
+from saliency_view.units import unit_grid
+
+AHEAD = 4  # classes computed before they are asked for
+SHOWN = "shown"  # the job on screen, kept while the next one runs
+
+
+def draw() -> None:
+    """Draw the page for the session's view."""
+    view = state.current()
+    picture = pictures.seen(view)
+    job = compute.ask("explain", "explain", _params(view, picture, view.target), {"image": picture.pixels})
+    opened = compute.ask("open", "open", {"model": view.model}, wait=0.3 if job.state == "done" else 0)
+    told = opened.result.message if opened.result else {"card": {"labels": []}, "layers": []}
+    sidebar(view, told["card"]["labels"], told["layers"])
+    for wrong in state.problems():
+        st.warning(plain(wrong))
+    st.title("Which pixels does the answer depend on?")
+    _answer(view, picture, job)
+
+
+def _params(view: View, picture: Image, target: str) -> dict[str, Any]:
+    return {
+        "model": view.model,
+        "target": target,
+        "method": view.method,
+        "fit": view.fit,
+        "image_name": picture.name,
+        "image_digest": picture.digest,
+        "format": picture.format,
+        "image_facts": pictures.picture(view).facts,
+    }
+
+
+def _answer(view: View, picture: Image, job: Job) -> None:
+    """Show the finished map, or how far it is with the last one dimmed behind, or why there is none."""
+    if job.state == "done":
+        st.session_state[SHOWN] = (job, view)
+        _finished(view, picture, job)
+        return
+    if job.ended:
+        panels.failure(job)
+        return
+    compute.follow(job, f"Explaining with {facts(view.model).title}")
+    last: tuple[Job, View] | None = st.session_state.get(SHOWN)
+    if last is not None and last[1].model == view.model and last[1].image == view.image:
+        made = panels.attribution(last[0])
+        panels.map_viewer(made, panels.look_controls(view, made.point.shape[2]), "map", busy=True)
+    else:
+        st.image(picture.pixels, output_format="PNG", width=400)
+
+
+def _finished(view: View, picture: Image, job: Job) -> None:
+    made = panels.attribution(job)
+    st.session_state["top_classes"] = [one.index for one in made.predictions[:2]]
+    st.markdown(panels.sentence(made))
+    left, right = st.columns([7, 3], gap="large")
+    with left:
+        look = panels.look_controls(view, made.point.shape[2])
+        panels.map_viewer(made, look, "map")
+        panels.facts_line(made, view)
+        panels.downloads(made, look)
+    with right:
+        unit_grid(view, _image_params(view, picture), picture.pixels)
+        panels.predictions(made, "predictions")
+        panels.evidence(made, view)
+    _ahead(view, picture, made)
+
+
+def _image_params(view: View, picture: Image) -> dict[str, str]:
+    return {"image_name": picture.name, "image_digest": picture.digest, "format": picture.format}
+
+
+def _ahead(view: View, picture: Image, made: Attribution) -> None:
+    """Compute the next likely classes while the visitor looks at this one."""
+    for place, one in enumerate(made.predictions[:AHEAD]):
+        params = _params(view, picture, f"class_logit({one.index})")
+        compute.ask(f"ahead-{place}", "explain", params, {"image": picture.pixels}, background=True, wait=0)

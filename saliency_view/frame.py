@@ -1,0 +1,41 @@
+"""What every page has around it: title, menu, and the address bar that holds the state."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from saliency_core.errors import SaliencyError
+from saliency_view import panels, state
+from saliency_view.sitemap import PAGES
+
+
+def draw() -> None:
+    """Draw the page that the address names."""
+    st.set_page_config(page_title="Saliency Lab", page_icon=":material/visibility:", layout="wide")
+    st.html(STYLE)
+    sections: dict[str, list[object]] = {}
+    for place in PAGES:
+        page = st.Page(
+            place.path,
+            title=place.title,
+            icon=f":material/{place.icon}:",
+            url_path=place.url_path,
+            default=place.default,
+        )
+        sections.setdefault(place.section, []).append(page)
+    chosen = st.navigation(sections, position="top")  # type: ignore[arg-type]
+    try:
+        state.current()
+        chosen.run()
+    except SaliencyError as problem:
+        panels.problem(problem)
+    state.write_address()
+
+
+STYLE = """<style>
+.stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; }
+.stMainBlockContainer h1 { font-size: 1.75rem; padding: 0 0 0.25rem; }
+.stMainBlockContainer h2 { font-size: 1.3rem; }
+.stMainBlockContainer h3 { font-size: 1.05rem; }
+@media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+</style>"""

@@ -1,0 +1,269 @@
+"""Pieces of a page that show one explanation: map, facts, predictions, evidence, files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from saliency_core.attribution import Attribution, Prediction
+from saliency_core.errors import SaliencyError
+from saliency_core.grammar import parse
+from saliency_core.render.compose import overlay_png, render
+from saliency_core.render.look import Look
+from saliency_core.render.palettes import palettes
+from saliency_core.render.reduce import reduce_channels
+from saliency_core.render.scale import explain_flat, limit
+from saliency_core.spec import specs
+from saliency_core.workers.jobs import Job
+from saliency_view import compute, pictures, state
+from saliency_view.components.bars import Bar, bars
+from saliency_view.components.numbers import number_text
+from saliency_view.components.viewer import viewer
+from saliency_view.controls import Options, choose
+from saliency_view.state import View
+from saliency_view.text import plain
+
+QUANTITIES = {"sensitivity": "Gradient", "contribution": "Contribution", "region": "Importance"}
+CHANNELS = {1: ("gray",), 3: ("red", "green", "blue")}
+
+
+def problem(error: SaliencyError) -> None:
+    """Show what is wrong and what to do."""
+    st.error(f"{plain(error.problem)} {plain(error.hint)}")
+
+
+def failure(job: Job) -> None:
+    """Show why there is no result, and offer another try."""
+    if job.state == "cancelled":
+        st.info("The computation was stopped.")
+    elif job.error is not None:
+        number = f" The log has the details under error {job.error_id}." if job.error_id else ""
+        st.error(f"{plain(job.error.problem)} {plain(job.error.hint)}{plain(number)}")
+    if st.button("Try again", key=f"again-{job.key[1]}"):
+        compute.again(job)
+        st.rerun()
+
+
+def attribution(job: Job) -> Attribution:
+    """Return a job's result as the attribution it was in the worker."""
+    assert job.result is not None
+    told: Mapping[str, Any] = job.result.message
+    return Attribution(
+        values=job.result.arrays["values"],
+        point=job.result.arrays["point"],
+        predictions=tuple(Prediction(**row) for row in told["predictions"]),
+        **{name: told[name] for name in ("kind", "score", "units", "words", "recipe", "seconds")},
+    )
+
+
+def photo_of(made: Attribution) -> np.ndarray:
+    """Return the pixels that the model saw as uint8, (H, W, 1) or (H, W, 3)."""
+    pixels = np.clip(np.rint(made.point), 0, 255).astype(np.uint8)
+    return pixels if pixels.shape[2] in (1, 3) else pixels[..., :1]
+
+
+def look_controls(view: View, channels: int) -> Look:
+    """Draw what needs the server: channels, sign, clip. Opacity, palette and threshold are the viewer's."""
+    look: Look = parse("look", view.look)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        titles = _titles("sign")
+        choose("Sign", "look-sign", Options(list(titles), titles.__getitem__), look.sign,
+               lambda sign: _look(look.with_sign(sign)), flat=True)  # fmt: skip
+        if channels > 1:
+            ways = _titles("reduce")
+            choose("Channels", "look-reduce", Options(list(ways), ways.__getitem__), look.reduce,
+                   lambda way: _look(look.with_reduce(way)), flat=True)  # fmt: skip
+            if look.reduce == "channel":
+                names = CHANNELS.get(channels, tuple(str(n) for n in range(channels)))
+                choose("Channel", "look-channel", Options(range(channels), lambda n: names[n]), look.channel,
+                       lambda n: _look(replace(look, channel=n)), flat=channels <= 4)  # fmt: skip
+        clips = [90.0, 95.0, 99.0, 99.9, 100.0]
+        if look.clip not in clips:
+            clips = sorted({*clips, look.clip})
+        choose("Scale ends at", "look-clip", Options(clips, _clip_words), look.clip,
+               lambda clip: _look(replace(look, clip=clip)),
+               help="Larger values get the end colour.")  # fmt: skip
+    return look
+
+
+def _titles(name: str) -> dict[str, str]:
+    spec: Any = specs(Look)[name]
+    return dict(zip(spec.options, spec.titles, strict=True))
+
+
+def _clip_words(clip: float) -> str:
+    return "the largest value" if clip == 100 else f"{clip:g} % of pixels"
+
+
+def _look(look: Look) -> None:
+    state.change(look=look.spelling)
+
+
+def map_viewer(made: Attribution, look: Look, key: str, *, busy: bool = False) -> None:
+    """Show the map over the pixels that the model saw; what the visitor sets there goes into the address."""
+    photo = photo_of(made)
+    reduced = np.asarray(reduce_channels(made.values, look), np.float32)
+    end = look.limit or limit(reduced, look.clip)
+    whole = made.values.ndim == 3 and made.values.shape[:2] == photo.shape[:2]
+    offered = [(p.id, p.title, p.family, p.lut) for p in palettes()]
+    shown = viewer(
+        key=key,
+        photo=photo,
+        values=reduced,
+        channels=made.values if whole else None,
+        limit=end,
+        family=look.palette_family,  # type: ignore[arg-type]
+        palettes=offered,
+        palette=look.palette,
+        opacity=look.opacity,
+        threshold=look.threshold,
+        units=made.units,
+        title=made.words[:1].upper() + made.words[1:],
+        note=explain_flat(made.values, look),
+        busy=busy,
+        quantity=QUANTITIES[made.kind],
+        negated=look.sign == "negative",
+    )
+    moved = replace(look, palette=shown.palette, opacity=shown.opacity, threshold=shown.threshold)
+    if moved != look:
+        state.change(look=moved.spelling)
+
+
+def facts_line(made: Attribution, view: View) -> None:
+    """Show which image, model and settings every number on the page belongs to."""
+    recipe = made.recipe
+    parts = (
+        f"Image: {pictures.facts_of(view)}",
+        f"Model: {recipe['model']}, SHA-256 {recipe['model_sha256'][:12]}, {recipe['preprocessing']}",
+        f"Recipe: {recipe['method']} of {recipe['explained']}, fit {recipe['fit']}",
+        f"{made.seconds:.3f} s",
+    )
+    st.caption(plain(" · ".join(parts)), help="Every number on this page belongs to what is named here.")
+    for notice in pictures.notices_of(view):
+        st.caption(plain(f"Image note: {notice}."))
+
+
+def sentence(made: Attribution) -> str:
+    """Return what the map says, in one or two sentences made of its own numbers, as markdown."""
+    said = ""
+    if made.predictions:
+        top = made.predictions[0]
+        sure = "" if top.probability is None else f" ({top.probability:.1%})"
+        said = f"The network says **{plain(top.label)}**{plain(sure)}. "
+    if made.values.ndim != 3 or not made.values.any():
+        return said
+    row, col, channel = (int(n) for n in np.unravel_index(np.abs(made.values).argmax(), made.values.shape))
+    value = float(made.values[row, col, channel])
+    names = CHANNELS.get(made.values.shape[2])
+    which = f", {names[channel]}" if names and len(names) > 1 else ""
+    place = f"the pixel in row {row}, column {col}{which}"
+    moves = "raises" if value > 0 else "lowers"
+    amount = number_text(abs(value))
+    if made.kind == "sensitivity":
+        return said + plain(
+            f"One grey level more in {place} {moves} the {made.words} by {amount}, more than any other."
+        )
+    return said + plain(
+        f"The largest contribution is that of {place}: it {moves} the {made.words} by {amount}."
+    )
+
+
+def predictions(made: Attribution, key: str) -> None:
+    """Show the classes as bars; a press on one explains it."""
+    if not made.predictions:
+        return
+    explained = parse("target", made.recipe["explained"])
+    rows = [_bar(one) for one in made.predictions]
+    unit = "probability" if made.predictions[0].probability is not None else "logit"
+    picked = bars(
+        key=key,
+        rows=rows,
+        selected=getattr(explained, "index", None),
+        unit=f"{unit}; press a bar to explain that class",
+        title="Predictions",
+        full=None if unit == "probability" else max(1e-9, max(abs(row.value) for row in rows)),
+    )
+    if picked is not None and picked != getattr(explained, "index", None):
+        state.change(target=f"class_logit({picked})")
+        st.rerun()
+
+
+def _bar(one: Prediction) -> Bar:
+    if one.probability is None:
+        return Bar(one.index, one.label, one.logit, number_text(one.logit))
+    small = 0 < one.probability < 0.001
+    return Bar(
+        one.index, one.label, one.probability, "< 0.1 %" if small else f"{100 * one.probability:.1f} %"
+    )
+
+
+def evidence(made: Attribution, view: View) -> None:
+    """Show whether a finite difference confirms the map; it is computed after the map is on screen."""
+    params = {"model": view.model, "target": made.recipe["explained"], "method": made.recipe["method"]}
+    arrays = {"values": made.values, "point": made.point}
+    job = compute.ask("evidence", "evidence", params, arrays, background=True, wait=0)
+    if not job.ended:
+        _await_evidence(job)
+        return
+    if job.state != "done" or job.result is None:
+        st.caption("The check by finite differences did not finish.")
+        return
+    found = job.result.message
+    if not found:
+        st.caption("This map is no derivative, so no finite difference can confirm it.")
+        return
+    mark = ":material/check_circle:" if found["good"] else ":material/error:"
+    colour = "green" if found["good"] else "red"
+    aside = " beside a kink" if found["beside"] else ""
+    gap = plain(format(found["error"], ".1e"))
+    st.markdown(
+        f":{colour}[{mark}] **Checked:** map and network differ by {gap}{aside}",
+        help=plain(_evidence_help(found)),
+    )
+
+
+def _evidence_help(found: Mapping[str, Any]) -> str:
+    pairs = ", ".join(
+        f"{number_text(p)} against {number_text(m)}"
+        for p, m in zip(found["predicted"], found["measured"], strict=True)
+    )
+    return (
+        f"The image was moved by {found['step']:g} grey levels along three random directions, and the score "
+        f"measured in {found['precision']}. Change per grey level, from the map against measured: {pairs}. "
+        f"The figure is the relative difference; below 1e-3 is good. {found['sentence']}"
+    )
+
+
+@st.fragment(run_every=0.3)
+def _await_evidence(job: Job) -> None:
+    if job.ended:
+        st.rerun()
+    st.caption("Checking the map by finite differences …")
+
+
+def downloads(made: Attribution, look: Look) -> None:
+    """Offer the overlay, the raw numbers and the figure for print; each is made when asked for."""
+    name = f"saliency-{made.recipe['model']}-{made.recipe['image_sha256'][:8]}"
+
+    def overlay() -> bytes:
+        return overlay_png(render(made, photo_of(made), look))
+
+    def figure(form: str) -> bytes:
+        from saliency_core.render.figures import figure as draw
+        from saliency_core.render.figures import figure_bytes
+
+        return figure_bytes(draw(made, photo_of(made), look, made.words), form)
+
+    with st.container(horizontal=True):
+        for label, file, mime, make in (
+            ("Overlay PNG", f"{name}.png", "image/png", overlay),
+            ("Raw map NPZ", f"{name}.npz", "application/octet-stream", made.to_npz),
+            ("Figure PDF", f"{name}.pdf", "application/pdf", lambda: figure("pdf")),
+            ("Figure SVG", f"{name}.svg", "image/svg+xml", lambda: figure("svg")),
+        ):
+            st.download_button(label, make, file, mime, key=f"get-{label}", on_click="ignore",
+                               icon=":material/download:")  # fmt: skip

@@ -1,0 +1,102 @@
+"""The picture on the page: from the gallery or the visitor's own; read once, kept within bounds."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+import streamlit as st
+
+from saliency_core.gallery import sample
+from saliency_core.images import Image, fit, read_image, thumbnail
+from saliency_view.facts import facts
+from saliency_view.state import OWN, View
+
+T = TypeVar("T")
+MOST_KEPT = 64
+OWN_KEY = "own_picture"
+_kept: OrderedDict[Hashable, object] = OrderedDict()
+_lock = threading.Lock()
+
+
+def picture(view: View) -> Image:
+    """Return the view's picture as decoded; raises ImageError that says what is wrong with it."""
+    if view.image == OWN and OWN_KEY in st.session_state:
+        pixels, name, digest, form, notices = st.session_state[OWN_KEY]
+        return Image(pixels, name, digest, form, tuple(notices))
+    found = sample(view.image)
+    return _remember(("sample", view.image), lambda: read_image(found.read(), name=found.title))
+
+
+def seen(view: View) -> Image:
+    """Return the picture at the size the model sees, with the original's name and digest."""
+    whole = picture(view)
+    height, width, _ = facts(view.model).input
+    return _remember(
+        ("seen", whole.digest, height, width, view.fit), lambda: _fitted(whole, height, width, view.fit)
+    )
+
+
+def take(data: bytes, name: str) -> None:
+    """Make the bytes of a visitor the picture of this session; raises ImageError and keeps the old one."""
+    image = read_image(data, name=name)
+    st.session_state[OWN_KEY] = (_shrunk(image), image.name, image.digest, image.format, _with_facts(image))
+
+
+def facts_of(view: View) -> str:
+    """Return name, digest, size as decoded and mean of the view's picture, as plain text."""
+    image = picture(view)
+    decoded = next((n.removeprefix(DECODED) for n in image.notices if n.startswith(DECODED)), image.facts)
+    return f"{image.name}, SHA-256 {image.digest[:12]}, {decoded}"
+
+
+def notices_of(view: View) -> list[str]:
+    """Return what was done to the picture on the way in."""
+    return [notice for notice in picture(view).notices if not notice.startswith(DECODED)]
+
+
+def small(id: str, side: int) -> bytes:
+    """Return a gallery picture's thumbnail as PNG bytes."""
+    return _remember(
+        ("small", id, side), lambda: thumbnail(read_image(sample(id).read(), name=sample(id).title), side)
+    )
+
+
+DECODED = "decoded "
+LARGEST_SIDE = 1600  # pixels of the longer side that a session keeps of an own picture
+
+
+def _with_facts(image: Image) -> list[str]:
+    return [f"{DECODED}{image.facts}", *image.notices]
+
+
+def _shrunk(image: Image) -> np.ndarray:
+    """Return the pixels, or a smaller copy of a very large picture, which no model would see in full."""
+    scale = LARGEST_SIDE / max(image.height, image.width)
+    if scale >= 1:
+        return image.pixels
+    height, width = max(1, round(image.height * scale)), max(1, round(image.width * scale))
+    return fit(image, height, width, image.pixels.shape[2], "stretch").astype(np.uint8)
+
+
+def _fitted(whole: Image, height: int, width: int, how: str) -> Image:
+    pixels = fit(whole, height, width, whole.pixels.shape[2], how).astype(np.uint8)
+    return replace(whole, pixels=pixels)
+
+
+def _remember(key: Hashable, make: Callable[[], T]) -> T:
+    """Return what was made for this key before, or make it; the oldest of many is let go."""
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]  # type: ignore[return-value]
+    made = make()
+    with _lock:
+        _kept[key] = made
+        while len(_kept) > MOST_KEPT:
+            _kept.popitem(last=False)
+    return made

@@ -1,0 +1,92 @@
+"""The reference page: every model, method and target, from the same tables as the menus."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import streamlit as st
+
+from saliency_core.models.opening import menu
+from saliency_core.registry import Registered, table
+from saliency_core.spec import REQUIRED, specs
+from saliency_view import compute
+from saliency_view.text import plain
+
+PARTS = ("streamlit", "tensorflow", "keras", "numpy", "matplotlib", "pillow")
+
+
+def draw() -> None:
+    """Draw the page."""
+    st.title("Models and methods")
+    models, methods, targets, system = st.tabs(["Models", "Methods", "Targets", "This server"])
+    with models:
+        _models()
+    with methods:
+        for cls in _offered("method"):
+            _entry(cls, [("Values", "kind"), ("Formula", "formula"), ("Source", "cites"), ("Misleads", "misleads")])
+    with targets:
+        for cls in _offered("target"):
+            _entry(cls, [])
+    with system:
+        _system()
+
+
+def _models() -> None:
+    st.write("Bundled models run at once. ImageNet networks are downloaded when they are first chosen.")
+    rows = [{"Model": e.title, "Name": e.name, "Facts": e.facts, "About": e.about} for e in menu()]
+    st.dataframe(rows, hide_index=True, width="stretch")
+
+
+def _offered(family: str) -> list[type[Registered]]:
+    return [cls for cls in table(family).values() if not cls.hidden]
+
+
+def _entry(cls: type[Registered], facts: list[tuple[str, str]]) -> None:
+    st.subheader(plain(cls.title))
+    st.write(plain(cls.summary()))
+    for title, name in facts:
+        value: Any = getattr(cls, name, "")
+        text = ", ".join(value) if isinstance(value, tuple) else value
+        if text:
+            st.markdown(f"**{title}:** {plain(text)}")
+    settings = [
+        {
+            "Setting": name,
+            "Default": "needed" if spec.default is REQUIRED else str(spec.default),
+            "Allowed": spec.allowed,
+            "What it does": spec.help,
+        }
+        for name, spec in specs(cls).items()
+    ]
+    if settings:
+        st.dataframe(settings, hide_index=True, width="stretch")
+    st.code(_spelling(cls), language=None)
+
+
+def _spelling(cls: type[Registered]) -> str:
+    """Return how the thing is written in the address bar and on the command line."""
+    parts = [
+        f"{name}=..." if spec.default is REQUIRED else f"{name}={spec.default!r}"
+        for name, spec in specs(cls).items()
+    ]
+    return f"{cls.id}({', '.join(parts)})"
+
+
+def _system() -> None:
+    status = compute.table().pool.status()
+    st.write("TensorFlow runs in worker processes of its own; a worker that ends costs one job and is replaced.")
+    columns = st.columns(3)
+    columns[0].metric("Workers ready", f"{sum(w.state in ('ready', 'busy') for w in status.workers)} of {len(status.workers)}")
+    columns[1].metric("Jobs done", status.jobs_done)
+    columns[2].metric("Restarts", status.restarts)
+    if status.trouble:
+        st.error(plain(status.trouble))
+    rows = [{"Part": "Python", "Version": platform.python_version()}]
+    rows += [{"Part": name, "Version": version(name)} for name in PARTS]
+    st.dataframe(rows, hide_index=True)
+    st.caption(
+        "Pictures stay in memory and leave this machine never; the only thing fetched from the network are "
+        "weights of ImageNet networks, when one is chosen."
+    )

@@ -1,0 +1,178 @@
+"""The question, asked in the sidebar: which model, which picture, which output, which method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from saliency_core.errors import SaliencyError
+from saliency_core.gallery import for_model
+from saliency_core.grammar import parse
+from saliency_core.images import HOWS
+from saliency_core.registry import table
+from saliency_core.spec import REQUIRED, specs
+from saliency_core.targets import OUTPUT, Combined, LayerUnit, OutputSeed, Target, class_name
+from saliency_view import pictures, state
+from saliency_view.components.gallery import Shot, gallery
+from saliency_view.controls import Options, choose, settings
+from saliency_view.facts import Facts, entries, facts
+from saliency_view.state import OWN, View
+from saliency_view.text import plain
+
+Layers = Sequence[Mapping[str, Any]]
+ACCEPTED = ("png", "jpg", "jpeg", "webp", "avif", "bmp", "tif", "tiff", "gif")
+FIT_TITLES = {"crop": "Crop to the centre", "stretch": "Stretch to fit", "pad": "Show all, extend the edges"}
+THUMBNAIL = 96
+
+
+def sidebar(view: View, labels: Sequence[str], layers: Layers) -> None:
+    """Draw the four questions; an answer changes the view and draws the page anew."""
+    known = facts(view.model)
+    with st.sidebar:
+        _model(view, known)
+        _image(view, known)
+        _target(view, known, labels or known.labels, layers)
+        _method(view)
+
+
+def _model(view: View, known: Facts) -> None:
+    st.subheader("Model")
+    names = Options(list(entries()), lambda name: entries()[name].title)
+    choose("Model", "model", names, view.model, lambda name: _change(model=name))
+    st.caption(plain(known.line))
+
+
+def _image(view: View, known: Facts) -> None:
+    st.subheader("Image")
+    source = st.segmented_control(
+        "Source", ("Gallery", "Upload", "Camera"), default="Gallery", required=True,
+        key="source", label_visibility="collapsed", width="stretch",
+    )  # fmt: skip
+    if source == "Gallery":
+        shots = [Shot(s.id, s.title, pictures.small(s.id, THUMBNAIL)) for s in for_model(view.model)]
+        picked = gallery(key="gallery", shots=shots, selected=view.image, title="Gallery")
+        if picked is not None and picked != view.image:
+            state.change(image=picked)
+            st.rerun()
+    elif source == "Upload":
+        st.file_uploader("Your picture", type=ACCEPTED, key="upload", on_change=_take, args=("upload",))
+        st.caption("It stays in memory for this session and is never written to disk.")
+    else:
+        st.camera_input("Take a picture", key="camera", on_change=_take, args=("camera",))
+    for problem in st.session_state.pop("picture_problems", []):
+        st.error(plain(problem))
+    fits = Options(HOWS, FIT_TITLES.__getitem__)
+    height, width, _ = known.input
+    title = f"Fit to {width} x {height} px"
+    choose(
+        title, "fit", fits, view.fit, lambda how: state.change(fit=how), help="How it meets the model's size."
+    )
+
+
+def _take(key: str) -> None:
+    """Read an upload or a camera shot; what is wrong with it is told, and the old picture stays."""
+    given = st.session_state[key]
+    if given is None:
+        return
+    try:
+        pictures.take(given.getvalue(), given.name)
+        state.change(image=OWN)
+    except SaliencyError as problem:
+        st.session_state["picture_problems"] = [str(problem)]
+
+
+def _target(view: View, known: Facts, labels: Sequence[str], layers: Layers) -> None:
+    st.subheader("What to explain")
+    target = parse("target", view.target)
+    if isinstance(target, Combined):
+        st.caption(plain(view.target))
+    offered = {
+        id: cls
+        for id, cls in table("target").items()
+        if (not cls.hidden and _fits(id, bool(known.classes), bool(layers))) or id == target.id
+    }
+    kinds = Options(list(offered), lambda id: offered[id].title)
+    choose("Target", "target-kind", kinds, target.id, lambda id: _switch(id, known, layers))
+    if isinstance(target, Combined | OutputSeed):
+        st.caption(plain(view.target))
+        return
+    current = {name: getattr(target, name) for name in specs(target)}
+    options = _options(target, known.classes, labels, layers)
+    settings("target", type(target), current, lambda n, v: _set(target, n, v, layers), options,
+             _limits(current.get("layer"), layers))  # fmt: skip
+
+
+def _fits(id: str, classes: bool, layers: bool) -> bool:
+    """Tell whether a kind of target can be asked of this model now."""
+    names = specs(table("target")[id])
+    return layers or id == "output_seed" if "layer" in names else classes
+
+
+def _options(target: Target, classes: int, labels: Sequence[str], layers: Layers) -> dict[str, Options]:
+    numbers = Options(range(classes), lambda k: f"{class_name(labels, k)} ({k})" if labels else f"class {k}")
+    found = dict.fromkeys(("index", "this", "that"), numbers)
+    shapes = {row["name"]: " x ".join(str(n) for n in row["shape"]) for row in layers}
+    if isinstance(target, LayerUnit) and target.layer not in shapes:
+        shapes = {target.layer: "", **shapes}
+    found["layer"] = Options(list(shapes), lambda name: f"{name}  {shapes[name]}")
+    return found
+
+
+def _limits(layer: str | None, layers: Layers) -> dict[str, int]:
+    """Return the largest row, column and channel of a layer."""
+    shape = next((row["shape"] for row in layers if row["name"] == layer), None)
+    if not shape:
+        return {}
+    full = [1, 1, *shape] if len(shape) == 1 else shape
+    return dict(zip(("row", "col", "channel"), (extent - 1 for extent in full), strict=True))
+
+
+def _switch(id: str, known: Facts, layers: Layers) -> None:
+    """Change the kind of target, starting from something sensible for this model."""
+    cls = table("target")[id]
+    spatial = [row["name"] for row in layers if len(row["shape"]) == 3] or [OUTPUT]
+    first = {
+        "index": 0,
+        "this": 0,
+        "that": min(1, known.classes - 1),
+        "layer": spatial[-1],
+        "weights": [[0, 0, 0, 1.0]],
+    }
+    given = {name: first[name] for name, spec in specs(cls).items() if spec.default is REQUIRED}
+    predicted = st.session_state.get("top_classes", [])
+    if "index" in given and predicted:
+        given["index"] = predicted[0]
+    if "that" in given and len(predicted) > 1:
+        given["this"], given["that"] = predicted[:2]
+    _change(target=cls(**given).spelling)
+
+
+def _set(target: Target, name: str, value: Any, layers: Layers) -> None:
+    """Change one setting of the target; a smaller layer pulls row, column and channel in."""
+    changed = replace(target, **{name: value})
+    if name == "layer":
+        limits = _limits(value, layers)
+        pulled = {k: min(getattr(changed, k), high) for k, high in limits.items() if hasattr(changed, k)}
+        changed = replace(changed, **pulled)
+    _change(target=changed.spelling)
+
+
+def _method(view: View) -> None:
+    st.subheader("Method")
+    method = parse("method", view.method)
+    offered = {id: cls for id, cls in table("method").items() if not cls.hidden}
+    choose("Method", "method", Options(list(offered), lambda id: offered[id].title), method.id,
+           lambda id: _change(method=offered[id]().spelling))  # fmt: skip
+    st.caption(plain(method.summary()))
+    current = {name: getattr(method, name) for name in specs(method)}
+    settings("method", type(method), current, lambda n, v: _change(method=replace(method, **{n: v}).spelling))
+
+
+def _change(**words: Any) -> None:
+    try:
+        state.change(**words)
+    except SaliencyError as problem:
+        st.session_state["address_problems"] = [str(problem)]

@@ -1,0 +1,100 @@
+"""What the visitor looks at: a handful of spellings, kept in the session and in the address bar."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import streamlit as st
+
+from saliency_core.errors import SaliencyError
+from saliency_core.gallery import for_model, sample
+from saliency_core.grammar import parse
+from saliency_core.images import HOWS
+from saliency_core.models.opening import FIRST_MODEL
+from saliency_core.render.look import Look
+from saliency_view.facts import default_target, facts
+
+KEY = "view"
+LONGEST = 8000
+OWN = "own"  # the image id of a visitor's own picture, which no address can hold
+
+
+@dataclass(frozen=True)
+class View:
+    """Model and image by id; target, method and look by spelling; how the image is fitted."""
+
+    model: str = FIRST_MODEL
+    image: str = ""
+    target: str = ""
+    method: str = "gradient()"
+    fit: str = ""
+    look: str = ""
+
+    def settled(self) -> View:
+        """Return the view with every gap filled by what suits the model; raises SaliencyError."""
+        known = facts(self.model)
+        image = self.image or for_model(self.model)[0].id
+        if image != OWN:
+            sample(image)
+        method = parse("method", self.method)
+        target = parse("target", self.target or default_target(self.model))
+        look = parse("look", self.look) if self.look else Look.for_kind(method.kind)
+        fit = self.fit or known.fit
+        if fit not in HOWS:
+            raise SaliencyError(f"fit is {fit[:40]!r}.", f"Choose one of {', '.join(HOWS)}.")
+        return View(self.model, image, target.spelling, method.spelling, fit, look.spelling)
+
+
+def current() -> View:
+    """Return the session's view; a new session takes it from the address bar."""
+    if KEY not in st.session_state:
+        st.session_state[KEY] = asdict(_from_address())
+    return View(**st.session_state[KEY])
+
+
+def change(**words: Any) -> None:
+    """Change parts of the view; a new model brings an image and a target that suit it."""
+    before = current()
+    after = replace(before, **words)
+    if after.model != before.model:
+        after = replace(after, target=words.get("target", ""), fit=words.get("fit", ""))
+        if "image" not in words and after.image != OWN:
+            after = replace(after, image="")
+    if after.method != before.method and "look" not in words:
+        kinds = [parse("method", view.method).kind for view in (before, after)]
+        after = after if kinds[0] == kinds[1] else replace(after, look="")
+    st.session_state[KEY] = asdict(after.settled())
+
+
+def write_address() -> None:
+    """Put the view into the address bar, so that copying it reproduces the page."""
+    wanted = asdict(current())
+    if dict(st.query_params) != wanted:
+        st.query_params.from_dict(wanted)
+
+
+def problems() -> list[str]:
+    """Return, once, what could not be read from the address bar."""
+    found: list[str] = st.session_state.pop("address_problems", [])
+    return found
+
+
+def _from_address() -> View:
+    """Read the address bar part by part; a part that cannot be read falls back to its default."""
+    view, wrong = View(), []
+    for field in fields(View):
+        given = st.query_params.get(field.name, "")[:LONGEST]
+        if not given:
+            continue
+        try:
+            candidate = replace(view, **{field.name: given})
+            candidate.settled()
+            view = candidate
+        except SaliencyError as problem:
+            wrong.append(str(problem))
+    if view.image == OWN:
+        view = replace(view, image="")
+        wrong.append("The link was made with a picture of its owner's, which does not travel with it.")
+    st.session_state["address_problems"] = wrong
+    return view.settled()

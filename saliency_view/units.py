@@ -1,0 +1,79 @@
+"""Choose a unit by pressing its cell: a layer's values on this image as a small grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from saliency_core.grammar import parse
+from saliency_core.render.palettes import DIVERGING, palettes
+from saliency_core.targets import LayerUnit, OutputSeed
+from saliency_view import compute, state
+from saliency_view.components.grid import LARGEST, grid
+from saliency_view.state import View
+
+
+def unit_grid(view: View, image: Mapping[str, Any], pixels: np.ndarray) -> None:
+    """Draw the layer that the target names as cells to press, if the target is a unit or a weighting."""
+    target = parse("target", view.target)
+    if not isinstance(target, LayerUnit | OutputSeed):
+        return
+    params = {"model": view.model, "layer": target.layer, "fit": view.fit, **image}
+    job = compute.ask("units", "activation", params, {"image": pixels})
+    if job.state != "done" or job.result is None:
+        return
+    values = job.result.arrays["values"]
+    channel = target.channel if isinstance(target, LayerUnit) else _channel_of(target)
+    if values.ndim != 3 or max(values.shape[:2]) > LARGEST or channel >= values.shape[2]:
+        return
+    plane = values[..., channel]
+    weights = _weights(target, plane.shape, channel)
+    end = float(np.abs(plane).max())
+    chosen = grid(key=f"units-{view.model}-{target.layer}-{channel}", values=plane, weights=weights,
+                  title=_title(target, channel), unit="activation", limit=end,
+                  lut=palettes(DIVERGING)[0].lut)  # fmt: skip
+    _take(target, weights, chosen, channel)
+
+
+def _channel_of(target: OutputSeed) -> int:
+    return int(target.weights[0][-2])
+
+
+def _weights(target: LayerUnit | OutputSeed, shape: tuple[int, ...], channel: int) -> np.ndarray:
+    """Return the output gradient on one channel of the layer, as it is asked now."""
+    weights = np.zeros(shape)
+    rows = [(target.row, target.col, channel, 1.0)] if isinstance(target, LayerUnit) else target.weights
+    for *index, weight in rows:
+        row, col, at = (int(n) for n in index[-3:])
+        if at == channel and row < shape[0] and col < shape[1]:
+            weights[row, col] += weight
+    return weights
+
+
+def _title(target: LayerUnit | OutputSeed, channel: int) -> str:
+    where = f"{target.layer}, channel {channel}"
+    if isinstance(target, LayerUnit):
+        return f"Units of {where}: press one to explain it"
+    return f"Output gradient on {where}: press cells to switch them, shift and press to give a weight"
+
+
+def _take(target: Any, before: np.ndarray, chosen: list[tuple[int, int, float]], channel: int) -> None:
+    """Turn pressed cells into a new target."""
+    after = np.zeros_like(before)
+    for row, col, weight in chosen:
+        after[row, col] = weight
+    if not chosen or np.array_equal(before, after):
+        return
+    if isinstance(target, LayerUnit):
+        added = np.argwhere((after != 0) & (before == 0))
+        if not len(added):
+            return
+        row, col = (int(n) for n in added[-1])
+        state.change(target=LayerUnit(target.layer, row, col, channel).spelling)
+    else:
+        rows = [[row, col, channel, weight] for row, col, weight in chosen]
+        state.change(target=OutputSeed(rows, target.layer).spelling)
+    st.rerun()
