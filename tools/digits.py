@@ -49,7 +49,7 @@ def picture(digit: np.ndarray, side: int = SIDE) -> np.ndarray:
         large = large[before : before + side, before : before + side]
     else:
         large = np.pad(large, ((-before, side - large.shape[0] + before),) * 2)
-    return np.rint(255 * np.clip((large - 0.15) / 0.7, 0, 1)).astype(np.uint8)
+    return np.rint(255 * np.clip((large - 0.25) / 0.5, 0, 1)).astype(np.uint8)
 
 
 def ridges(digit: np.ndarray) -> np.ndarray:
