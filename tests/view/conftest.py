@@ -74,12 +74,17 @@ class Demo:
 
     def __init__(self, page: Any, url: str) -> None:
         self.page, self.sent, self.errors = page, [], []
-        page.on("websocket", lambda socket: socket.on("framesent", lambda frame: self.sent.append(frame)))
+        self.received: list[int] = []
+        page.on("websocket", self._listen)
         page.on("pageerror", lambda error: self.errors.append(error))
         page.goto(url)
         self.settled()
         page.wait_for_timeout(300)
         self.canvas = page.locator("canvas.canvas")
+
+    def _listen(self, socket: Any) -> None:
+        socket.on("framesent", lambda frame: self.sent.append(frame))
+        socket.on("framereceived", lambda frame: self.received.append(len(frame)))
 
     def settled(self) -> None:
         self.page.get_by_text("reruns").wait_for(timeout=20_000)
@@ -147,11 +152,16 @@ class Demo:
         self.page.locator(f"input[data-name={name}]").evaluate("s => s.dispatchEvent(new Event('change'))")
 
 
+@pytest.fixture(scope="package")
+def desk(browser: Any) -> Any:
+    """One browser profile for all desktop tests, so that the app's scripts are loaded once."""
+    return browser.new_context(viewport={"width": 1280, "height": 1000})
+
+
 @pytest.fixture
-def demo(browser: Any, demo_address: str, request: Any) -> Iterator[Demo]:
+def demo(desk: Any, demo_address: str, request: Any) -> Iterator[Demo]:
     asked = getattr(request, "param", "show=viewer")
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
-    opened = Demo(context.new_page(), f"{demo_address}/?{asked}")
+    opened = Demo(desk.new_page(), f"{demo_address}/?{asked}")
     yield opened
-    context.close()
+    opened.page.close()
     assert opened.errors == []

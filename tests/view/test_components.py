@@ -20,10 +20,7 @@ from saliency_view.components.assets import FOLDER
 from saliency_view.components.payload import pack
 from saliency_view.components.settle import settle
 
-MODULES = {
-    name: __import__(f"saliency_view.components.{name}", fromlist=["x"])
-    for name in ("viewer", "grid", "bars")
-}
+MODULES = {name: import_module(f"saliency_view.components.{name}") for name in ("viewer", "grid", "bars")}
 
 
 def unpack(block: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -94,6 +91,18 @@ def test_a_map_of_an_imagenet_network_travels_without_waste(mounted: SimpleNames
     numbers = photo.nbytes + channels.nbytes + 224 * 224 * 4
     assert numbers == 953_344
     assert len(mounted.data) - numbers < 8_000
+
+
+def test_a_wait_sends_no_array_twice_and_its_end_sends_all(mounted: SimpleNamespace) -> None:
+    def names(**changes: Any) -> list[str]:
+        viewer(**viewer_settings(**changes))
+        return [entry["name"] for entry in unpack(mounted.data)[0]["arrays"]]
+
+    everything = names(busy=True)
+    assert everything[:3] == ["photo", "values", "channels"]
+    assert names(busy=True) == []
+    assert names(busy=True, values=np.ones((5, 7), np.float32)) == everything
+    assert names(busy=False, values=np.ones((5, 7), np.float32)) == everything
 
 
 def test_views_and_big_endian_numbers_arrive_as_they_look() -> None:

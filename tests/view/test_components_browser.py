@@ -196,10 +196,15 @@ def test_dragging_a_zoomed_picture_pans_and_selects_nothing(demo: Demo) -> None:
     assert demo.answer()["pixel"] is None
 
 
-def test_busy_keeps_the_old_picture(demo: Demo) -> None:
+def test_busy_keeps_the_old_picture_and_sends_no_numbers_again(demo: Demo) -> None:
     before = demo.pixels(224, 224)
+    demo.received.clear()
     demo.page.locator("label", has_text="Busy").click()
     demo.page.locator(".stage[aria-busy=true]").wait_for()
+    np.testing.assert_array_equal(demo.pixels(224, 224), before)
+    assert sum(demo.received) < 80_000  # the scripts and a header; the numbers are 953 344 bytes
+    demo.page.locator("label", has_text="Busy").click()
+    demo.page.locator(".stage[aria-busy=false]").wait_for()
     np.testing.assert_array_equal(demo.pixels(224, 224), before)
 
 
