@@ -72,7 +72,6 @@ class JobTable:
         self._results = Results(self._memory_bytes)
         self._closed = False
         pool.on_idle = self._dispatch
-        pool.hungry = lambda: bool(self._turns.ready(background=False))
         pool.on_trouble(self._give_up)
 
     def submit(self, key: Key, request: Request, label: str = "") -> Job:

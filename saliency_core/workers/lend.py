@@ -28,11 +28,9 @@ class Loans:
             run.asked = 0
 
     def feed(self) -> None:
-        """Ask for as many pieces as there are idle workers."""
+        """Ask for as many pieces as there are workers that no job wanted."""
         runs = [run for run in self._pool.runs() if run.offering and run.cancelled_at is None]
         spare = len(self._pool.idle()) - sum(run.asked for run in runs)
-        if self._pool.hungry():
-            return
         for run in runs:
             if spare > 0 and not run.background:
                 spare -= 1

@@ -68,7 +68,6 @@ class Pool:
     ) -> None:
         self.lock = threading.RLock()  # guards the pool and the job table on it
         self.on_idle: Callable[[], None] = lambda: None  # called with the lock held
-        self.hungry: Callable[[], bool] = lambda: False  # whether jobs wait for a worker
         self._wake = threading.Condition(self.lock)
         self._numbers = itertools.count(1)
         self._born = time.monotonic()
@@ -204,10 +203,8 @@ class Pool:
                 return False
             case "patience":
                 seconds = min(float(expect(message, "seconds", (int, float))), self._rules.wall_limit_s)
-                run.patient_until = time.monotonic() + seconds if seconds > 0 else 0.0
-                run.cancelled_at = (
-                    time.monotonic() if run.cancelled_at and not run.patient else run.cancelled_at
-                )
+                run.be_patient(seconds)
+                self._wake.notify_all()
             case "offer":
                 self._loans.offer(run, message)
             case "lend":

@@ -14,7 +14,6 @@ class FakePool:
         self.running = []
         self.started = []  # tasks in the order of their start
         self.on_idle = lambda: None
-        self.hungry = lambda: False
 
     def __len__(self):
         return self.count

@@ -156,20 +156,27 @@ def test_an_error_class_from_a_worker_is_only_looked_up_among_ours(table):
         assert str(job.error) == "a b"
 
 
+SHARED = np.random.default_rng(0).standard_normal((12, 50))
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """The answer of a single worker."""
+    with toy_pool(1) as pool:
+        return ask(JobTable(pool), "shared", {"pause": 0.02}, {"x": SHARED}).result
+
+
 @pytest.mark.parametrize("how", ["", "fail", "kill"])
-def test_a_shared_job_is_the_same_with_one_worker_with_two_and_with_a_lender_that_fails(table, how):
-    x = np.random.default_rng(0).standard_normal((12, 50))
-    params = {"pause": 0.02, "lender": how}
-    job = ask(table, "shared", params, {"x": x})
-    with table.pool.lock:  # the other worker is taken away
-        hungry, table.pool.hungry = table.pool.hungry, lambda: True
-    alone = ask(table, "shared", {**params, "alone": True}, {"x": x})
-    table.pool.hungry = hungry
-    assert alone.result.message["workers"] == 1
-    assert job.result.message["workers"] == (2 if how == "" else 1)
-    assert job.result.message["pairs"] == alone.result.message["pairs"] == [[1, 2]] * 12
-    assert np.array_equal(job.result.arrays["squares"], alone.result.arrays["squares"])
-    assert np.array_equal(job.result.arrays["squares"], x**2)
+def test_a_shared_job_is_the_same_with_one_worker_with_two_and_with_a_lender_that_fails(table, alone, how):
+    before = sum(slot.jobs for slot in table.pool._slots)
+    job = ask(table, "shared", {"pause": 0.02, "lender": how}, {"x": SHARED})
+    assert alone.message["workers"] == 1
+    assert job.result.message["workers"] == (1 if how else 2)
+    assert job.result.message["pairs"] == alone.message["pairs"] == [[1, 2]] * 12
+    assert np.array_equal(job.result.arrays["squares"], alone.arrays["squares"])
+    assert np.array_equal(job.result.arrays["squares"], SHARED**2)
+    if how == "fail":  # one attempt to lend, then no more
+        assert sum(slot.jobs for slot in table.pool._slots) == before + 2
 
 
 def test_a_lender_that_hangs_holds_nobody_up(table):
