@@ -60,6 +60,7 @@ class Keeper:
         """Note that a process is ready: others that waited to start, or to try again, may do so now."""
         assert slot.process is not None
         slot.ready_after_s = now - slot.process.born
+        slot.process.level = logging.WARNING
         self._failed_starts, self.trouble = 0, None
         for other in self._slots:
             other.due = min(other.due, now)
@@ -98,7 +99,6 @@ class Keeper:
         try:
             process = Process(slot.index, self._tasks, memory, self._hear, self._gone)
         except OSError as error:
-            log.error("worker %d cannot start: %s", slot.index, error)
             with self._wake:
                 self._failed_start(slot, str(error))
             return
@@ -135,7 +135,7 @@ class Keeper:
         starting = slot.ready_after_s is None
         process = slot.clear(time.monotonic())
         if starting:
-            self._failed_start(slot, process.log[-1] if process and process.log else problem)
+            self._failed_start(slot, "\n".join([problem, *(process.log if process else ())]))
         if slot.run is not None:
             state: Literal["failed", "cancelled", "unstarted"] = "failed"
             if slot.run.cancelled_at is not None:
@@ -148,12 +148,12 @@ class Keeper:
 
     def _failed_start(self, slot: Slot, why: str) -> None:
         """Try again, later each time; after three failures in a row with no worker ready, say so."""
+        log.error("worker %d did not start: %s", slot.index, why)
         self._failed_starts += 1
         slot.due = time.monotonic() + min(30.0, 0.1 * 2**self._failed_starts)
         if self._failed_starts >= 3 and all(other.ready_after_s is None for other in self._slots):
             hint = "The log of the server says why. It is tried again by and by."
             self.trouble = WorkerError("The worker processes cannot start.", hint)
-            log.error("no worker process can start: %s", why)
             self.on_trouble(self.trouble)
 
     def _end_all(self) -> None:

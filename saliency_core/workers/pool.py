@@ -61,7 +61,7 @@ class Pool:
         memory_limit_mib: int = 0,
         stagger_s: float = 0.0,
         cancel_grace_s: float = 2.0,
-        start_limit_s: float = 90.0,
+        start_limit_s: float = 180.0,
         reply_limit_s: float = 5.0,
         recycle_jobs: int = 1000,
         recycle_mib: float = 2500.0,

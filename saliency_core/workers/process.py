@@ -67,6 +67,7 @@ class Process:
         self.index = index
         self.born = time.monotonic()
         self.log: deque[str] = deque(maxlen=50)
+        self.level = logging.INFO  # of its log lines; libraries chat while they load
         self._hear = hear
         self._ended = ended
         self._outbox: queue.SimpleQueue[list[bytes | memoryview] | None] = queue.SimpleQueue()
@@ -160,7 +161,7 @@ class Process:
                     began, lines = time.monotonic(), 0
                 lines += 1
                 if lines <= LINES:
-                    log.warning("worker %d: %s", self.index, line)
+                    log.log(self.level, "worker %d: %s", self.index, line)
                 elif lines == LINES + 1:
                     log.warning("worker %d: more lines follow too fast to be shown", self.index)
 

@@ -281,11 +281,12 @@ def test_starts_are_staggered_and_jobs_wait_for_the_first():
         assert pool.wait_ready(10, 2)  # the second starts when the first is ready
 
 
-def test_when_workers_cannot_start_jobs_end_with_the_reason():
+def test_when_workers_cannot_start_jobs_end_with_the_reason(caplog):
     with toy_pool(1, ready=0, tasks="tests.workers.toys_broken") as pool:
         job = ask(JobTable(pool), "echo", seconds=15)
         assert job.error.problem == "The worker processes cannot start."
         assert pool.status().trouble
+    assert any("broken on purpose" in line for line in caplog.messages)
 
 
 def test_a_pool_outlives_the_thread_that_made_it():
