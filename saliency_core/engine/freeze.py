@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,7 @@ from saliency_core.errors import ModelError
 from saliency_core.models.preprocessing import Preprocessing
 
 INPUT = "pixels"
+Naming = Callable[[Sequence[str]], dict[str, str]]  # names in the traced graph -> names in ours
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def freeze_keras(
     return from_function(traced, shape, _plain_names(model))
 
 
-def from_function(traced: Any, shape: tuple[int, int, int], naming: Callable[[str], str]) -> Frozen:
+def from_function(traced: Any, shape: tuple[int, int, int], naming: Naming) -> Frozen:
     """Freeze a traced function of the raw pixels; its variables become constants."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -75,11 +77,12 @@ def from_function(traced: Any, shape: tuple[int, int, int], naming: Callable[[st
     output = _through_identities(graph, frozen.outputs[0].name)
     if node_missing(graph, INPUT):
         raise ModelError("The output of this model does not depend on the image.")
-    graph = nodes.sorted_and_pruned(nodes.bypass_identities(graph, set()), [output])
-    graph = nodes.rename(graph, naming)
+    graph = nodes.sorted_and_pruned(nodes.bypass_identities(graph), [output])
+    names = naming([node.name for node in graph.node])
+    graph = nodes.rename(graph, names)
     graph.library.Clear()
     name, _, port = output.partition(":")
-    return Frozen(graph.SerializeToString(deterministic=True), f"{naming(name)}:{port or 0}", shape)
+    return Frozen(graph.SerializeToString(deterministic=True), f"{names[name]}:{port or 0}", shape)
 
 
 def node_missing(graph: Any, name: str) -> bool:
@@ -89,8 +92,8 @@ def node_missing(graph: Any, name: str) -> bool:
 
 def _through_identities(graph: Any, name: str) -> str:
     by_name = {node.name: node for node in graph.node}
-    while by_name[nodes.node_of(name)].op == "Identity":
-        name = by_name[nodes.node_of(name)].input[0]
+    while (node := by_name[nodes.node_of(name)]).op in ("Identity", "IdentityN"):
+        name = node.input[int(name.partition(":")[2] or 0)]
     return name
 
 
@@ -135,23 +138,49 @@ def _image_shape(model: Any, size: tuple[int, int] | None) -> tuple[tuple[int, i
     return (int(shape[0]), int(shape[1]), int(shape[2])), wanted[0].dtype, flat
 
 
-def _plain_names(model: Any) -> Callable[[str], str]:
-    """Map scopes such as `my_model_1/conv1_1/Relu` to the names in the model: `conv1/Relu`."""
+def _plain_names(model: Any) -> Naming:
+    """Map scopes such as `my_model_1/conv1_1/Relu` to the names in the model: `conv1/Relu`.
+
+    Keras opens each scope twice, so every one ends in a number of TensorFlow's. A layer that is called
+    again gets its call's number behind a dot: `conv1.2/Relu`.
+    """
     known = {layer.name for layer in model._flatten_layers(include_self=False)}
     own = re.compile(rf"^{re.escape(model.name)}(_\d+)?$")
 
-    def plain(name: str) -> str:
-        parts = name.split("/")
-        if len(parts) > 1 and own.match(parts[0]):
-            parts = parts[1:]
-        return "/".join(p[:-2] if p.endswith("_1") and p[:-2] in known else p for p in parts)
+    def plain(scope: str) -> str:
+        layer, _, number = scope.rpartition("_")
+        return layer if number.isdigit() and layer in known else scope
 
-    taken: dict[str, str] = {}
+    def naming(names: Sequence[str]) -> dict[str, str]:
+        scopes = {""}
+        for name in names:
+            scopes.update(itertools.accumulate(name.split("/")[:-1], "{}/{}".format))
+        found = {"": ""}
+        taken: set[str] = set()
+        for scope in sorted(scopes - {""}, key=_by_depth_and_number):
+            above, _, last = scope.rpartition("/")
+            inside = not above and own.match(last)
+            found[scope] = "" if inside else _free(_join(found[above], plain(last)), taken)
+        taken.clear()
+        nodes_by_depth = sorted(names, key=lambda name: name.count("/"))
+        return {
+            n: _free(_join(found[n.rpartition("/")[0]], n.rpartition("/")[2]), taken) for n in nodes_by_depth
+        }
 
-    def unique(name: str) -> str:
-        wanted = plain(name)
-        if taken.setdefault(wanted, name) != name:
-            wanted = name
-        return wanted
+    return naming
 
-    return unique
+
+def _by_depth_and_number(scope: str) -> tuple[int, int]:
+    number = scope.rpartition("_")[2]
+    return scope.count("/"), int(number) if number.isdigit() else 0
+
+
+def _join(scope: str, name: str) -> str:
+    return f"{scope}/{name}" if scope else name
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    """Return the name, with `.2` and so on behind it when it is taken, and take it."""
+    name = next(n for k in itertools.count(1) if (n := wanted if k == 1 else f"{wanted}.{k}") not in taken)
+    taken.add(name)
+    return name

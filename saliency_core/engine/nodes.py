@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -81,34 +81,40 @@ def _with_nodes(graph: Any, nodes: Iterable[Any]) -> Any:
     return made
 
 
-def bypass_identities(graph: Any, keep: set[str]) -> Any:
-    """Return the graph with Identity nodes taken out, except those in `keep`."""
+def bypass_identities(graph: Any) -> Any:
+    """Return the graph with Identity and IdentityN nodes taken out.
+
+    Functions with a gradient of their own in Python (swish is one) leave an IdentityN behind that names
+    that Python function; a graph cannot carry it, and the steps before it have the same derivative.
+    """
     source = {
-        node.name: node.input[0]
+        f"{node.name}:{port}": tensor_of(name)
         for node in graph.node
-        if node.op == "Identity" and node.name not in keep and data_inputs(node)
+        if node.op in ("Identity", "IdentityN")
+        for port, name in enumerate(data_inputs(node))
     }
 
     def root(name: str) -> str:
-        while name in source:
-            name = source[name]
-        return name
+        tensor = tensor_of(name)
+        while tensor in source:
+            tensor = source[tensor]
+        return tensor.removesuffix(":0")
 
-    made = _with_nodes(graph, (node for node in graph.node if node.name not in source))
+    made = _with_nodes(graph, (node for node in graph.node if node.op not in ("Identity", "IdentityN")))
     for node in made.node:
         for index, name in enumerate(node.input):
             node.input[index] = root(name)
     return made
 
 
-def rename(graph: Any, new_name: Callable[[str], str]) -> Any:
+def rename(graph: Any, names: dict[str, str]) -> Any:
     """Return the graph with every node renamed."""
     made = _with_nodes(graph, graph.node)
     for node in made.node:
-        node.name = new_name(node.name)
+        node.name = names[node.name]
         for index, name in enumerate(node.input):
             base, colon, port = name.partition(":")
-            node.input[index] = new_name(base) + colon + port
+            node.input[index] = names[base] + colon + port
     return made
 
 
