@@ -23,9 +23,9 @@ from saliency_core.images.sniff import TO_JPEG
 from saliency_core.images.structure import (
     MOST_FRAMES,
     Tiff,
-    gif_frames,
+    gif_parts,
     is_camera_raw,
-    jpeg_scans,
+    jpeg_parts,
     orientation,
     png_chunks,
 )
@@ -44,7 +44,8 @@ READERS: dict[str, Callable[[BytesIO], PIL.Image.Image]] = {
     "GIF": GifImageFile,
 }
 MOST_SCANS = 64  # a progressive JPEG has about ten
-MOST_CHUNKS = 200_000
+# segments, chunks, blocks, strips: a full 64 MiB needs about 1000, 8000, 260 000 and 20 000
+MOST_PARTS = {"JPEG": 10_000, "PNG": 200_000, "GIF": 1_000_000, "TIFF": 100_000}
 UPRIGHT = "rotated upright as its EXIF says"
 
 
@@ -102,12 +103,20 @@ def turn(pixels: Bytes8, how: int) -> Bytes8:
 
 def _check_structure(name: str, data: bytes, kind: str) -> None:
     """Refuse what would cost far more time than its size says, and raw files that show only a preview."""
-    if kind == "JPEG" and (scans := jpeg_scans(data)) > MOST_SCANS:
-        raise ImageError(f"{name} is a JPEG with {scans} scans, at most {MOST_SCANS}.", "Save it anew.")
-    if kind == "PNG" and png_chunks(data, MOST_CHUNKS) > MOST_CHUNKS:
-        raise ImageError(f"{name} is a PNG with more than {MOST_CHUNKS} chunks.", "Save it anew.")
     if kind == "TIFF" and is_camera_raw(data):
         raise ImageError(f"{name} looks like a camera raw file, which is not read here.", TO_JPEG)
+    scans, parts = 1, 0
+    if kind == "JPEG":
+        scans, parts = jpeg_parts(data, MOST_PARTS[kind])
+    elif kind == "PNG":
+        parts = png_chunks(data, MOST_PARTS[kind])
+    elif kind == "GIF":
+        parts = gif_parts(data, MOST_PARTS[kind])[1]
+    elif kind == "TIFF":
+        parts = Tiff(data).strips()
+    if scans > MOST_SCANS or parts > MOST_PARTS.get(kind, 0):
+        problem = f"{name} is a {kind} of far too many parts ({scans} scans, {parts} blocks)."
+        raise ImageError(problem, "Open it and save it anew.")
 
 
 def _sample(picture: PIL.Image.Image) -> Sample:
@@ -122,7 +131,7 @@ def _sample(picture: PIL.Image.Image) -> Sample:
 def _frames(picture: PIL.Image.Image, data: bytes, kind: str) -> Notices:
     """Say of how many frames or pages this is the first; nothing when it is the only one."""
     if kind == "GIF":
-        count = gif_frames(data)
+        count, _ = gif_parts(data, MOST_PARTS[kind])
     elif kind == "TIFF":
         count = sum(1 for _ in Tiff(data).pages())
     else:

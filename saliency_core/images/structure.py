@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from itertools import islice
 
 MOST_FRAMES = 1000
 MOST_TAGS = 0xFFFF
 ORIENTATION, SUBFILE, SUBIFDS, DNG_VERSION = 274, 254, 330, 50706
+STRIP_TAGS = {273, 279, 324, 325}
 JPEG_MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")
 
 
@@ -42,20 +44,31 @@ class Tiff:
         except struct.error:
             return
 
-    def tags(self, at: int) -> dict[int, int]:
-        """Return the first number of every tag of whole numbers in the directory at this place."""
-        found: dict[int, int] = {}
-        head, entry, inline = (8, 20, 12) if self.big else (2, 12, 8)
-        codes = {1: "B", 3: "H", 4: "I"}
+    def entries(self, at: int) -> Iterator[tuple[int, int, int, int]]:
+        """Yield tag, number type, count of numbers and place of the first for each entry of a directory."""
+        word, head, step, inline = ("Q", 8, 20, 12) if self.big else ("I", 2, 12, 8)
         try:
             for index in range(min(MOST_TAGS, self._number("Q" if self.big else "H", at))):
-                start = at + head + index * entry
-                tag, kind = self._number("H", start), self._number("H", start + 2)
-                if kind in codes:
-                    found.setdefault(tag, self._number(codes[kind], start + inline))
+                start = at + head + index * step
+                kind, count = self._number("H", start + 2), self._number(word, start + 4)
+                yield self._number("H", start), kind, count, start + inline
         except struct.error:
-            pass  # a cut directory: what was read before the cut still holds
+            return  # a cut directory: what was read before the cut still holds
+
+    def tags(self) -> dict[int, int]:
+        """Return the first number of every tag of whole numbers in the first directory."""
+        found: dict[int, int] = {}
+        codes = {1: "B", 3: "H", 4: "I"}
+        for at in islice(self.pages(), 1):
+            for tag, kind, _, place in self.entries(at):
+                if kind in codes and place + 4 <= len(self.data):
+                    found.setdefault(tag, self._number(codes[kind], place))
         return found
+
+    def strips(self) -> int:
+        """Return how many strips or tiles the first picture says it has."""
+        counts = (e[2] for at in islice(self.pages(), 1) for e in self.entries(at) if e[0] in STRIP_TAGS)
+        return max(counts, default=0)
 
 
 def orientation(exif: bytes) -> int:
@@ -63,50 +76,52 @@ def orientation(exif: bytes) -> int:
     tiff = Tiff(exif.removeprefix(b"Exif\x00\x00"))
     if tiff.data[:4] not in (b"II*\x00", b"MM\x00*"):
         return 1
-    value = next((tiff.tags(at).get(ORIENTATION, 1) for at in tiff.pages()), 1)
+    value = tiff.tags().get(ORIENTATION, 1)
     return value if 1 <= value <= 8 else 1
 
 
 def is_camera_raw(data: bytes) -> bool:
     """Say whether a TIFF file is a camera raw file, whose first picture is only a small preview."""
-    tiff = Tiff(data)
-    tags = next((tiff.tags(at) for at in tiff.pages()), {})
+    tags = Tiff(data).tags()
     return DNG_VERSION in tags or (SUBIFDS in tags and tags.get(SUBFILE, 0) & 1 == 1)
 
 
-def gif_frames(data: bytes) -> int:
-    """Count the frames of a GIF file, at most MOST_FRAMES + 1."""
-    count, at = 0, 13 + _colour_table(data[10])
+def gif_parts(data: bytes, most: int) -> tuple[int, int]:
+    """Count the frames (at most MOST_FRAMES + 1) and data blocks (at most `most` + 1) of a GIF file."""
+    frames, blocks = 0, 0
     try:
-        while count <= MOST_FRAMES and data[at] in b"!,":
+        at = 13 + _colour_table(data[10])
+        while frames <= MOST_FRAMES and blocks <= most and data[at] in b"!,":
             if data[at] == 0x2C:
-                count += 1
+                frames += 1
                 at += 11 + _colour_table(data[at + 9])
             else:
                 at += 2
-            while data[at]:
+            while data[at] and blocks <= most:
                 at += data[at] + 1
+                blocks += 1
             at += 1
     except IndexError:
         pass  # cut off: the decoder will say so if it matters for the first frame
-    return count
+    return frames, blocks
 
 
 def _colour_table(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def jpeg_scans(data: bytes) -> int:
-    """Count the scans of the first picture of a JPEG file; each costs one pass over all pixels."""
-    scans, at = 0, 2
-    while (found := JPEG_MARKER.search(data, at)) is not None:
+def jpeg_parts(data: bytes, most: int) -> tuple[int, int]:
+    """Count the scans and the marker segments (at most `most` + 1) of the first picture of a JPEG file."""
+    scans, segments, at = 0, 0, 2
+    while segments <= most and (found := JPEG_MARKER.search(data, at)) is not None:
         marker, at = data[found.start() + 1], found.end()
         if marker == 0xD9:
             break
         scans += marker == 0xDA
+        segments += 1
         if marker != 0xD8:
             at += int.from_bytes(data[at : at + 2], "big")
-    return scans
+    return scans, segments
 
 
 def png_chunks(data: bytes, most: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from PIL.TiffImagePlugin import TiffImageFile
@@ -12,6 +13,7 @@ from saliency_core.images.modes import Sample
 
 BITS, PHOTOMETRIC, ORIENTATION, TILE_WIDTH, TILE_LENGTH, SAMPLE_FORMAT = 258, 262, 274, 322, 323, 339
 UNSIGNED = 1
+PLANES = set("RGBACMYK")
 NATIVE = {"F;32BF": "F;32NF", "I;32BS": "I;32NS", "I;16BS": "I;16NS"}
 
 
@@ -33,20 +35,26 @@ def mend_tiles(name: str, picture: TiffImageFile, sample: Sample) -> None:
 
     Compressed big-endian numbers of 16 and 32 bits come from libtiff in the machine's byte order, but are
     unpacked as big-endian; uncompressed 16-bit colours in separate planes are unpacked as 8-bit ones.
-    Tiles larger than any picture are refused: each is decoded whole.
+    Refused are tiles larger than any picture, because each is decoded whole, and strips that do not cover
+    the picture, because the rest would be black without a word.
     """
     width, length = _first(picture, TILE_WIDTH, 1), _first(picture, TILE_LENGTH, 1)
     if not isinstance(width, int) or not isinstance(length, int) or width * length > LIMIT_PIXELS:
         raise ImageError(f"{name} is a TIFF with tiles of too many pixels.", "Save it anew as PNG.")
     order = ";16B" if picture.tag_v2.prefix == b"MM" else ";16L"
-    tiles = []
+    tiles, covered = [], Counter[str]()
     for tile in picture.tile:
         raw, *rest = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+        left, top, right, bottom = tile.extents or (0, 0, 0, 0)
+        covered[raw] += (right - left) * (bottom - top)
         if tile.codec_name == "libtiff":
             raw = NATIVE.get(raw, raw)
-        elif tile.codec_name == "raw" and sample.bits == 16 and raw in tuple("RGBACMYK"):
+        elif tile.codec_name == "raw" and sample.bits == 16 and raw in PLANES:
             raw += order
         tiles.append(tile._replace(args=(raw, *rest)))
+    planes = len(picture.getbands()) if set(covered) & PLANES and len(picture.mode) > 1 else 1
+    if tiles and (len(covered) < planes or min(covered.values()) < picture.width * picture.height):
+        raise ImageError(f"{name} is a TIFF cut off or damaged: parts are missing.", "Fetch the file again.")
     picture.tile = tiles
 
 

@@ -78,7 +78,7 @@ def over(colours: Bytes8, alpha: Bytes8, background: Colour) -> tuple[Bytes8, No
         mixed = colours[:, :, channel] * wide  # at most 255 * 255 in all: uint16 holds the sum
         mixed += (255 - wide) * np.uint16(background[channel])
         mixed += 127
-        out[:, :, channel] = mixed // 255
+        out[:, :, channel] = (mixed + 1 + (mixed >> 8)) >> 8  # mixed // 255, exact below 65535 and faster
     return out, (f"transparent areas shown on {colour_name(background)}",)
 
 

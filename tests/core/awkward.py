@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from io import BytesIO
+from itertools import accumulate
 
 import numpy as np
 import PIL.Image
@@ -85,7 +86,7 @@ def tiff(
         size for kind, values in tags.values() if (size := len(values) * struct.calcsize(codes[kind])) > 4
     )
     at = start + blobs
-    offsets = [at + sum(len(strip) for strip in packed[:index]) for index in range(len(packed))]
+    offsets = list(accumulate((len(strip) for strip in packed[:-1]), initial=at))
     tags[273] = (4, offsets)
     entries = blob = b""
     for tag, (kind, values) in sorted(tags.items()):

@@ -377,7 +377,15 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "png_zero_width": (png(0, 5, 8, 0, []), "damaged"),
     "png_text_bomb": (png(5, 6, 8, 2, rows(RGB), chunk(b"zTXt", BOMB)), "large text"),
     "png_profile_bomb": (png(5, 6, 8, 2, rows(RGB), chunk(b"iCCP", BOMB)), "large text"),
-    "png_many_chunks": (png(5, 6, 8, 2, rows(RGB), chunk(b"prVt", b"") * 200_001), "chunks"),
+    "png_many_chunks": (png(5, 6, 8, 2, rows(RGB), chunk(b"prVt", b"") * 200_001), "too many parts"),
+    "gif_many_blocks": (GIF_HEAD + b"!\xfe" + b"\1a" * 1_000_001, "too many parts"),
+    "jpeg_many_segments": (b"\xff\xd8" + b"\xff\xe1\0\2" * 10_001, "too many parts"),
+    "tiff_many_strips": (
+        tiff([b"\0"] * 100_001, (1, 100_001), 8, 1, more=((278, 4, [1]),)),
+        "too many parts",
+    ),
+    "tiff_missing_strips": (tiff([GREY.tobytes()], (5, 60), 8, 1, more=((278, 4, [6]),)), "missing"),
+    "tiff_missing_plane": (tiff([GREY.tobytes()] * 2, (5, 6), 8, 2, 3, planar=2), "missing"),
     "gif_too_many_pixels": (GIF_HEAD + b",\0\0\0\0\1\0\1\0\0\2\2L\1\0;", "65535x65535"),
     "webp_too_many_pixels": (LOSSY[:26] + b"\xff\x3f\xff\x3f" + LOSSY[30:], "too many pixels"),
     "webp_rather_many_pixels": (LOSSY[:26] + b"\x28\x23\x28\x23" + LOSSY[30:], "9000x9000"),
@@ -389,7 +397,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "tiff_float64": (tiff([bytes(16)], (2, 1), 64, 1, form=3), "rare variant"),
     "tiff_only_nan": (floats([[np.nan, np.inf]]), "finite"),
-    "jpeg_many_scans": (SCANS[:SCAN_AT] + SCANS[SCAN_AT:-2] * 100 + b"\xff\xd9", "scans"),
+    "jpeg_many_scans": (SCANS[:SCAN_AT] + SCANS[SCAN_AT:-2] * 100 + b"\xff\xd9", "too many parts"),
 }
 
 
