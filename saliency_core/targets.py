@@ -162,7 +162,7 @@ class LayerUnit(Target):
 
     def ask(self, reader: Reader) -> Question:
         layer = reader.find(self.layer)
-        index = (self.row, self.col, self.channel)
+        index: tuple[int, ...] = (self.row, self.col, self.channel)
         if len(layer.shape) == 1:
             _inside(layer, (1, 1, layer.shape[0]), index)
             index = index[2:]
@@ -321,7 +321,7 @@ def _class_words(reader: Reader, index: int) -> str:
     if reader.head.outputs == 1 and not reader.labels:
         return f"the output, toward {index}"
     name = class_name(reader.labels, index)
-    return name if name == f"class {index}" else f"class {index} ({name})"
+    return f"class {index}" if name in (f"class {index}", str(index)) else f"class {index} ({name})"
 
 
 def _inside(layer: Layer, shape: Sequence[int], index: Sequence[int]) -> None:

@@ -32,11 +32,13 @@ def choose(
     *,
     help: str = "",
     flat: bool = False,
+    bare: bool = False,
 ) -> None:
-    """Draw a choice of one; `flat` shows all options side by side instead of a list with search."""
+    """Draw a choice of one; `flat` shows all options side by side, `bare` hides the label from sight."""
     values = list(options.values)
     st.session_state[key] = value if value in values else values[0]
     settings: dict[str, Any] = {"help": help or None, "format_func": options.shown}
+    settings["label_visibility"] = "collapsed" if bare else "visible"
     told = _tell(key, on_value)
     if flat:
         st.segmented_control(label, values, key=key, on_change=told, required=True, **settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from saliency_core.errors import SaliencyError
@@ -11,7 +12,7 @@ from saliency_view.sitemap import PAGES
 
 def draw() -> None:
     """Draw the page that the address names."""
-    st.set_page_config(page_title="Saliency Lab", page_icon=":material/visibility:", layout="wide")
+    st.set_page_config(page_title="Saliency Lab", page_icon=ICON, layout="wide")
     st.html(STYLE)
     sections: dict[str, list[object]] = {}
     for place in PAGES:
@@ -32,8 +33,12 @@ def draw() -> None:
     state.write_address()
 
 
+# The pixel gradient of the worked example, four by four, as the icon of the page.
+REACHED = np.kron(np.array([[1, 1, 1, 0]] * 3 + [[0, 0, 0, 0]], bool), np.ones((16, 16), bool))[..., None]
+ICON = np.where(REACHED, [11, 110, 125], [200, 214, 219]).astype(np.uint8)
+
 STYLE = """<style>
-.stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; }
+.stMainBlockContainer { padding: 4.25rem 2.5rem 3rem; max-width: 100rem; }
 .stMainBlockContainer h1 { font-size: 1.75rem; padding: 0 0 0.25rem; }
 .stMainBlockContainer h2 { font-size: 1.3rem; }
 .stMainBlockContainer h3 { font-size: 1.05rem; }

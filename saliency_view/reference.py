@@ -25,7 +25,10 @@ def draw() -> None:
         _models()
     with methods:
         for cls in _offered("method"):
-            _entry(cls, [("Values", "kind"), ("Formula", "formula"), ("Source", "cites"), ("Misleads", "misleads")])
+            _entry(
+                cls,
+                [("Values", "kind"), ("Formula", "formula"), ("Source", "cites"), ("Misleads", "misleads")],
+            )
     with targets:
         for cls in _offered("target"):
             _entry(cls, [])
@@ -76,9 +79,14 @@ def _spelling(cls: type[Registered]) -> str:
 
 def _system() -> None:
     status = compute.table().pool.status()
-    st.write("TensorFlow runs in worker processes of its own; a worker that ends costs one job and is replaced.")
+    st.write(
+        "TensorFlow runs in worker processes of its own; a worker that ends costs one job and is replaced."
+    )
     columns = st.columns(3)
-    columns[0].metric("Workers ready", f"{sum(w.state in ('ready', 'busy') for w in status.workers)} of {len(status.workers)}")
+    columns[0].metric(
+        "Workers ready",
+        f"{sum(w.state in ('ready', 'busy') for w in status.workers)} of {len(status.workers)}",
+    )
     columns[1].metric("Jobs done", status.jobs_done)
     columns[2].metric("Restarts", status.restarts)
     if status.trouble:

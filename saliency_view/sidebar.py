@@ -41,7 +41,7 @@ def sidebar(view: View, labels: Sequence[str], layers: Layers) -> None:
 def _model(view: View, known: Facts) -> None:
     st.subheader("Model")
     names = Options(list(entries()), lambda name: entries()[name].title)
-    choose("Model", "model", names, view.model, lambda name: _change(model=name))
+    choose("Model", "model", names, view.model, lambda name: _change(model=name), bare=True)
     st.caption(plain(known.line))
 
 
@@ -95,7 +95,7 @@ def _target(view: View, known: Facts, labels: Sequence[str], layers: Layers) -> 
         if (not cls.hidden and _fits(id, bool(known.classes), bool(layers))) or id == target.id
     }
     kinds = Options(list(offered), lambda id: offered[id].title)
-    choose("Target", "target-kind", kinds, target.id, lambda id: _switch(id, known, layers))
+    choose("Target", "target-kind", kinds, target.id, lambda id: _switch(id, known, layers), bare=True)
     if isinstance(target, Combined | OutputSeed):
         st.caption(plain(view.target))
         return
@@ -165,7 +165,7 @@ def _method(view: View) -> None:
     method = parse("method", view.method)
     offered = {id: cls for id, cls in table("method").items() if not cls.hidden}
     choose("Method", "method", Options(list(offered), lambda id: offered[id].title), method.id,
-           lambda id: _change(method=offered[id]().spelling))  # fmt: skip
+           lambda id: _change(method=offered[id]().spelling), bare=True)  # fmt: skip
     st.caption(plain(method.summary()))
     current = {name: getattr(method, name) for name in specs(method)}
     settings("method", type(method), current, lambda n, v: _change(method=replace(method, **{n: v}).spelling))

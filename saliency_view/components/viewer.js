@@ -7,6 +7,14 @@ const KEEP = 4;
 const KEPT = new Map();
 const CHANNEL_NAMES = { 3: ["R", "G", "B"] };
 
+function named(texts) {
+  return texts.map((text, i) => `${(CHANNEL_NAMES[texts.length] ?? [])[i] ?? i + 1}\u00a0${text}`);
+}
+
+function channelLines(texts) {
+  return named(texts).join(texts.length > LINES ? "   " : "\n");
+}
+
 class Viewer {
   constructor(root) {
     this.root = root;
@@ -195,11 +203,12 @@ class Viewer {
     const source = this.pointer ? "Under the pointer" : this.cursor ? "Reading point" : "Selected pixel";
     setText(where, pixel ? source : "Point at a pixel to read its numbers");
     marker.hidden = !pixel;
-    for (const { value, chip } of Object.values(lines)) {
-      if (!pixel) setText(value, "–");
-      chip.style.background = "none";
+    for (const { chip } of Object.values(lines)) chip.style.background = "none";
+    if (!pixel) {
+      for (const { value } of Object.values(lines)) setText(value, "–");
+      setText(lines.channels.value, channelLines(Array(this.shown.arrays.channels?.shape[2] ?? 0).fill("–")));
+      return "";
     }
-    if (!pixel) return "";
     const { family, limit, units, quantity } = this.shown;
     const value = valueAt(this.shown, ...pixel);
     const place = shareOf(value, limit);
@@ -219,17 +228,13 @@ class Viewer {
 
   pixelTexts([row, column], value) {
     const { photo, channels } = this.shown.arrays;
-    const named = (numbers, between) => {
-      const names = CHANNEL_NAMES[numbers.length] ?? numbers.map((_, i) => String(i + 1));
-      return numbers.map((text, i) => `${names[i]}\u00a0${text}`).join(between);
-    };
     const spread = channels ? pixelOf(channels, row, column).map((number) => numberText(number, true)) : [];
     const colours = pixelOf(photo, row, column).map(String);
     return {
       pixel: `row ${row}, column ${column}`,
-      photo: colours.length === 1 ? `gray ${colours[0]}` : named(colours, "   "),
+      photo: colours.length === 1 ? `gray ${colours[0]}` : named(colours).join("   "),
       value: this.valueText(value),
-      channels: spread.length > 1 ? named(spread, spread.length > LINES ? "   " : "\n") : "",
+      channels: spread.length > 1 ? channelLines(spread) : "",
     };
   }
 
