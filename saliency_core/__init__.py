@@ -33,7 +33,19 @@ _HOMES = {
     "read_image": "images",
     "targets": "",
 }
-__all__ = list(_HOMES)
+__all__ = [
+    "Attribution",
+    "Image",
+    "Look",
+    "Model",
+    "SaliencyError",
+    "explain",
+    "methods",
+    "model_names",
+    "open_model",
+    "read_image",
+    "targets",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,8 +18,13 @@ T = TypeVar("T")
 class Probe(Protocol):
     """One score a point, and its derivatives. Points are (B, H, W, C) float32 raw pixels."""
 
-    shape: tuple[int, int, int]
-    chunk: int
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of a point."""
+
+    @property
+    def chunk(self) -> int:
+        """Rows that go through the network at once."""
 
     def score(self, points: Points) -> Array:
         """Return the score of each point, (B,) float64."""

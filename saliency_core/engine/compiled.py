@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from saliency_core.arrays import Array
 from saliency_core.engine import fold, nodes, precision
@@ -86,7 +86,8 @@ class Compiled:
             self.traces += 1
             return program.build(*arrays)
 
-        return tf.function(body, input_signature=signature, autograph=False).get_concrete_function()
+        traced = tf.function(body, input_signature=signature, autograph=False).get_concrete_function()
+        return cast("Callable[..., Any]", traced)
 
 
 @dataclass(frozen=True)

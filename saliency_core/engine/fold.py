@@ -97,7 +97,7 @@ class _Chain:
 
 def _not_plain(node: Any) -> bool:
     """Tell whether a kernel is used transposed or channels-first, where the last axis is not the output."""
-    return nodes.attribute(node, "transpose_b").b or nodes.attribute(node, "data_format").s == b"NCHW"
+    return bool(nodes.attribute(node, "transpose_b").b) or nodes.attribute(node, "data_format").s == b"NCHW"
 
 
 def _output_channels(op: str, kernel: Array) -> int:

@@ -62,8 +62,8 @@ def menu() -> tuple[Entry, ...]:
             Entry(card["name"], card["title"], "bundled", "; ".join([size, *accuracy]), card["about"])
         )
     for name, entry in CATALOGUE.items():
-        accuracy = f"{entry.top1:.1%} accuracy on ImageNet" if entry.top1 else "accuracy not published"
-        line = f"{entry.size} x {entry.size} x 3; {accuracy}; {entry.megabytes:.0f} MB download"
+        share = f"{entry.top1:.1%} accuracy on ImageNet" if entry.top1 else "accuracy not published"
+        line = f"{entry.size} x {entry.size} x 3; {share}; {entry.megabytes:.0f} MB download"
         rows.append(Entry(name, entry.title, "imagenet", line, entry.about))
     return tuple(rows)
 
