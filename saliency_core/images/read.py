@@ -105,13 +105,13 @@ def _from_array(source: Array, name: str, background: Colour) -> Image:
         raise ImageError(f"{name} is a batch, {given}.", "Give one picture of it, for instance array[0].")
     if source.ndim not in (2, 3) or source.size == 0:
         raise ImageError(f"{name} is {given}, which is no picture.", wanted)
-    pixels = np.array(source if source.ndim == 3 else source[:, :, np.newaxis])
-    height, width, channels = pixels.shape
+    height, width, channels = (*source.shape, 1)[:3]
     if channels > 4 and height in (1, 3, 4):
         raise ImageError(f"{name} is {given}: channels seem to come first.", "Give array.transpose(1, 2, 0).")
     check_size(name, width, height)
-    if pixels.size > 4 * LIMIT_PIXELS:
+    if source.size > 4 * LIMIT_PIXELS:
         raise ImageError(f"{name} is {given}: too many values.", "Make it smaller.")
+    pixels = np.array(source).reshape(height, width, channels)
     notices: tuple[str, ...] = ()
     if channels == 4:
         pixels, notices = over(pixels[:, :, :3], pixels[:, :, 3], background)

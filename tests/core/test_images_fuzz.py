@@ -59,7 +59,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_damaged_files_give_an_image_or_an_image_error(seed: str) -> None:
     chance = random.Random(f"damage {seed}")
-    started = time.perf_counter()
+    started = time.process_time()
     read: list[Image] = []
     refused: list[ImageError] = []
     with warnings.catch_warnings():
@@ -74,7 +74,7 @@ def test_damaged_files_give_an_image_or_an_image_error(seed: str) -> None:
     assert all(error.hint for error in refused)
     assert all(image.pixels.shape[2] in (1, 3) for image in read)
     assert all(image.height * image.width <= LIMIT_PIXELS for image in read)
-    assert time.perf_counter() - started < 5.0
+    assert time.process_time() - started < 5.0
 
 
 @pytest.mark.parametrize("seed", SEEDS)
