@@ -63,7 +63,7 @@ class Real(Spec):
         return "a number" + _between(self.low, self.high)
 
     def check(self, value: Any) -> float:
-        if isinstance(value, bool | str) or not math.isfinite(float(value)):
+        if isinstance(value, bool | str | bytes) or not math.isfinite(float(value)):
             raise ValueError
         return float(_inside(float(value), self.low, self.high))
 
@@ -124,6 +124,8 @@ class Reals(Spec):
         return f"a number, or a list of 1 to {self.longest} numbers"
 
     def check(self, value: Any) -> tuple[float, ...]:
+        if isinstance(value, set | frozenset | dict):  # no order, so no channel for a number
+            raise ValueError
         numbers = (value,) if isinstance(value, int | float) else tuple(value)
         if not 0 < len(numbers) <= self.longest:
             raise ValueError
@@ -178,7 +180,7 @@ def _short(value: Any) -> str:
 
 
 def _is_whole(value: Any) -> bool:
-    return not isinstance(value, str) and float(value) == int(value)
+    return not isinstance(value, str | bytes) and float(value) == int(value)
 
 
 def _inside(value: Any, low: Any, high: Any) -> Any:
