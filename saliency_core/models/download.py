@@ -199,7 +199,7 @@ def _address(item: Weights, base_url: str | None) -> str:
 def _is_web(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in ("http", "https") and bool(parts.hostname and (parts.port or 80))
     except ValueError:  # a port that is no number
         return False
 
@@ -271,8 +271,7 @@ def _sweep(folder: Path, item: Weights) -> None:
 
 
 def _host(address: str) -> str:
-    parts = urlsplit(address)
-    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+    return urlsplit(address).netloc.rpartition("@")[2]  # without a name and password
 
 
 def _why(cause: BaseException | str, host: str, timeout_s: float) -> str:
