@@ -12,12 +12,12 @@ from saliency_core.arrays import Points, Values, read_only
 from saliency_core.attribution import Attribution
 from saliency_core.checks.differences import Evidence, directional_check
 from saliency_core.errors import NotFiniteError
-from saliency_core.grammar import parse
 from saliency_core.images import read_image
 from saliency_core.methods.base import Method
 from saliency_core.models.model import Model
 from saliency_core.models.opening import open_model
 from saliency_core.probe import Probe, counted
+from saliency_core.spec import Part, check_setting
 from saliency_core.targets import Target
 
 OnProgress = Callable[[int, int], None]
@@ -44,8 +44,8 @@ def explain(
     """
     started = time.perf_counter()
     opened = open_model(model)
-    wanted = parse("target", target) if isinstance(target, str) else target
-    way = parse("method", method) if isinstance(method, str) else method
+    wanted = check_setting("explain", "target", Part(of="target"), target)
+    way = check_setting("explain", "method", Part(of="method"), method)
     picture = read_image(image)
     point = read_only(opened.prepare(picture, how))
     frozen, probe, predictions = opened.ask(wanted, point)

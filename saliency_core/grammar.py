@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import operator
 from typing import Any
 
 from saliency_core.errors import SettingError
 from saliency_core.registry import Registered, lookup
-from saliency_core.spec import REQUIRED, Part, specs
+from saliency_core.spec import REQUIRED, Part, Real, check_setting, specs
 
 LONGEST = 200_000
 
@@ -33,13 +34,14 @@ def parse(family: str, text: str) -> Any:
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise SettingError(
-            f"The {family} {_quote(text)} cannot be read.", f"Write it like {_example(family)}."
-        ) from None
+        raise _unreadable(family, text) from None
     try:
-        return _read(family, tree.body, text)
+        found = _read(family, tree.body, text)
     except RecursionError:
         raise SettingError(f"The {family} {_quote(text)} is nested too deeply.") from None
+    if not isinstance(found, Registered):
+        raise _unreadable(family, text)
+    return found
 
 
 def _read(family: str, node: ast.expr, text: str) -> Any:
@@ -47,24 +49,31 @@ def _read(family: str, node: ast.expr, text: str) -> Any:
         case ast.Call(func=ast.Name(id=name)):
             return _call(family, name, node, text)
         case ast.Name(id=name):
-            return lookup(family, name)()
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _operand(family, left, text) + _operand(family, right, text)
-        case ast.BinOp(left=left, op=ast.Sub(), right=right):
-            return _operand(family, left, text) - _operand(family, right, text)
-        case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            return _operand(family, left, text) * _operand(family, right, text)
+            return _call(family, name, ast.Call(node, [], []), text)
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() as sign, right=right):
+            return _combine(sign, _operand(family, left, text), _operand(family, right, text), text)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_operand(family, operand, text)
-    raise SettingError(f"The {family} {_quote(text)} cannot be read.", f"Write it like {_example(family)}.")
+    raise _unreadable(family, text)
 
 
 def _operand(family: str, node: ast.expr, text: str) -> Any:
     if family != "target":
         raise SettingError(f"A {family} cannot be added or scaled: {_quote(text)}.")
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return node.value
+    if isinstance(node, ast.Constant):
+        return check_setting(_quote(text), "a factor", Real(), node.value)
     return _read(family, node, text)
+
+
+def _combine(sign: ast.operator, left: Any, right: Any, text: str) -> Any:
+    factors = isinstance(left, float) + isinstance(right, float)
+    if factors != isinstance(sign, ast.Mult):
+        raise SettingError(
+            f"{_quote(text)} mixes numbers and targets in a way that has no meaning.",
+            "Add and subtract targets, and multiply each by one number: class_logit(3) - 0.5*class_logit(8).",
+        )
+    signs = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul}
+    return signs[type(sign)](left, right)
 
 
 def _call(family: str, name: str, node: ast.Call, text: str) -> Any:
@@ -96,6 +105,10 @@ def _value(spec: Any, node: ast.expr, text: str) -> Any:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError):
         raise SettingError(f"{_quote(text)}: only numbers, texts and lists can be settings.") from None
+
+
+def _unreadable(family: str, text: str) -> SettingError:
+    return SettingError(f"The {family} {_quote(text)} cannot be read.", f"Write it like {_example(family)}.")
 
 
 def _quote(text: str) -> str:

@@ -175,7 +175,10 @@ def check_setting(owner: str, name: str, spec: Spec, value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number with thousands of digits is refused by repr
+        text = f"such a large {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."
 
 

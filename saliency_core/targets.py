@@ -17,7 +17,7 @@ from saliency_core.arrays import Array, Float
 from saliency_core.errors import SettingError, TargetError
 from saliency_core.models.anatomy import Head, Layer
 from saliency_core.registry import Registered, register
-from saliency_core.spec import Choice, Integer, Real, Spec, Text, param
+from saliency_core.spec import Choice, Integer, Real, Spec, Text, check_setting, param
 
 OUTPUT = "output"
 MOST_WEIGHTS = 4096
@@ -74,15 +74,17 @@ class Target(Registered):
         raise NotImplementedError
 
     def __add__(self, other: Target) -> Target:
-        return Combined((*_terms(self), *_terms(other)))
+        return Combined((*_terms(self), *_terms(other))) if isinstance(other, Target) else NotImplemented
 
     def __sub__(self, other: Target) -> Target:
         return self + (-1.0) * other
 
     def __mul__(self, weight: float) -> Target:
-        if isinstance(weight, Target) or not np.isfinite(weight):
-            raise SettingError("A target can be multiplied by a finite number only.")
-        return Combined(tuple((float(weight) * old, part) for old, part in _terms(self)))
+        factor = check_setting("A product of a target", "the factor", Real(), weight)
+        terms = tuple((factor * old, part) for old, part in _terms(self))
+        if not all(np.isfinite(product) for product, _ in terms):
+            raise SettingError(f"A product of a target: {factor} makes a weight too large to hold.")
+        return Combined(terms)
 
     __rmul__ = __mul__
 
@@ -221,12 +223,15 @@ class Weights(Spec):
     @property
     def allowed(self) -> str:
         return (
-            f"an array of the tensor's shape, or at most {MOST_WEIGHTS} rows like [row, col, channel, weight]"
+            f"at most {MOST_WEIGHTS} rows like [row, col, channel, weight], "
+            f"or an array of the tensor's shape with at most {MOST_WEIGHTS} cells other than 0"
         )
 
     def check(self, value: Any) -> tuple[tuple[float, ...], ...]:
+        if not isinstance(value, np.ndarray | list | tuple):
+            raise ValueError
         rows = _sparse(value) if isinstance(value, np.ndarray) else [tuple(row) for row in value]
-        if not 0 < len(rows) <= MOST_WEIGHTS:
+        if not 0 < len(rows) <= MOST_WEIGHTS or not all(rows):
             raise ValueError
         place, amount = Integer(low=0), Real()
         return tuple((*(place.check(i) for i in row[:-1]), amount.check(row[-1])) for row in rows)
@@ -279,8 +284,11 @@ class Combined(Target):
 
     def spelled(self) -> str:
         """The sum as text that parses back."""
-        text = " + ".join(f"{weight!r}*{part.spelling}" for weight, part in self.terms)
-        return text.replace("+ -", "- ")
+        first, *others = [(weight, part.spelling) for weight, part in self.terms]
+        text = f"{first[0]!r}*{first[1]}"
+        for weight, part in others:
+            text += f" {'-' if weight < 0 else '+'} {abs(weight)!r}*{part}"
+        return text
 
 
 def top_index(head: Head, logits: Array) -> int:
