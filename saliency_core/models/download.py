@@ -12,7 +12,7 @@ import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from io import FileIO
@@ -93,7 +93,7 @@ def fetch(
 def set_aside(path: Path) -> Path:
     """Rename a damaged file so that nothing uses it, and return its new path."""
     kept = path.with_name(path.name + ".damaged")
-    with _disk(path.parent):
+    with _disk(path.parent), suppress(FileNotFoundError):  # another process may have been quicker
         os.replace(path, kept)
     return kept
 
@@ -199,7 +199,7 @@ def _address(item: Weights, base_url: str | None) -> str:
 def _is_web(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        return parts.scheme in ("http", "https") and bool(parts.hostname and (parts.port or 80))
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is no number
         return False
 
@@ -231,9 +231,7 @@ def _hdf5_length(head: bytes) -> int:
     base = {0: 24, 1: 28, 2: 12, 3: 12}.get(version)
     if base is None or size not in (2, 4, 8):
         return 0
-    end = base + 2 * size
-    numbers = [head[start : start + size] for start in (base, end)]
-    return sum(int.from_bytes(number, "little") for number in numbers)
+    return sum(int.from_bytes(head[at : at + size], "little") for at in (base, base + 2 * size))
 
 
 def _looks_right(head: bytes, item: Weights) -> bool:
@@ -263,11 +261,9 @@ def _room_for(item: Weights, folder: Path, total: int | None) -> None:
 def _sweep(folder: Path, item: Weights) -> None:
     """Remove what a killed process left of the same file; a live download writes all the time."""
     for part in folder.glob(f".{item.file}.*.part"):
-        try:
+        with suppress(FileNotFoundError):  # its owner may just finish with it
             if time.time() - part.stat().st_mtime > STALE_S:
                 part.unlink()
-        except FileNotFoundError:
-            continue  # its owner has just finished with it
 
 
 def _host(address: str) -> str:
