@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from saliency_core.workers.jobs import Job, JobTable, Request
@@ -17,6 +18,7 @@ PATIENCE = 0.45  # seconds that a page waits for a quick result before it shows 
 STAGGER = 1.2  # two imports of TensorFlow at once take twice as long as one after the other
 _lock = threading.Lock()
 _tables: list[JobTable] = []
+_sessions: set[str] = set()
 
 
 def table() -> JobTable:
@@ -39,7 +41,20 @@ def close() -> None:
 def session() -> str:
     """Return the id of the visitor's session; it is a key, never shown."""
     context = get_script_run_ctx()
-    return context.session_id if context else "no session"
+    found = context.session_id if context else "no session"
+    if found not in _sessions:
+        _forget_the_gone()
+        _sessions.add(found)
+    return found
+
+
+def _forget_the_gone() -> None:
+    """Drop the jobs of sessions that have ended; looked at whenever a new one comes."""
+    if not runtime.exists():
+        return
+    for one in [one for one in _sessions if not runtime.get_instance().is_active_session(one)]:
+        _sessions.discard(one)
+        table().forget(one)
 
 
 def ask(

@@ -69,7 +69,7 @@ def _finished(view: View, picture: Image, job: Job) -> None:
     made = panels.attribution(job)
     st.session_state["top_classes"] = [one.index for one in made.predictions[:2]]
     st.markdown(panels.sentence(made))
-    left, right = st.columns([7, 3], gap="large")
+    left, right = st.columns([3, 1], gap="medium")
     with left:
         look = panels.look_controls(view, made.point.shape[2])
         panels.map_viewer(made, look, "map")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import streamlit as st
+from PIL import Image
 
 from saliency_core.errors import SaliencyError
 from saliency_view import panels, state
@@ -35,7 +36,7 @@ def draw() -> None:
 
 # The pixel gradient of the worked example, four by four, as the icon of the page.
 REACHED = np.kron(np.array([[1, 1, 1, 0]] * 3 + [[0, 0, 0, 0]], bool), np.ones((16, 16), bool))[..., None]
-ICON = np.where(REACHED, [11, 110, 125], [200, 214, 219]).astype(np.uint8)
+ICON = Image.fromarray(np.where(REACHED, [11, 110, 125], [200, 214, 219]).astype(np.uint8))
 
 STYLE = """<style>
 .stMainBlockContainer { padding: 4.25rem 2.5rem 3rem; max-width: 100rem; }

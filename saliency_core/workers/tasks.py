@@ -20,6 +20,7 @@ Params = dict[str, Any]
 Arrays = dict[str, Array]
 Answer = tuple[Mapping[str, Any], Mapping[str, Array]]
 SHOWN = 10  # classes that travel with a map
+OPENING = 180.0  # seconds that opening a model may take without looking up
 
 
 def warm_up() -> None:
@@ -139,7 +140,8 @@ def _model(params: Params, report: Report) -> Model:
     def on_progress(done: float, total: float, words: str) -> None:
         report.progress(done, total, words)
 
-    return open_model(params["model"], on_progress=on_progress)
+    with report.uninterrupted(OPENING):
+        return open_model(params["model"], on_progress=on_progress)
 
 
 def _image(params: Params, arrays: Arrays) -> Image:
