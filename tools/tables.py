@@ -30,7 +30,7 @@ def models() -> str:
 
 
 def written(text: str) -> str:
-    """Return the README with every table between its markers written anew; ValueError where one is missing."""
+    """Return the README with every table written anew; ValueError where a place for one is missing."""
     made = {
         "models": models(),
         "methods": registered("method"),
