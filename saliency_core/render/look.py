@@ -98,7 +98,7 @@ class Look(Registered):
     )
 
     KINDS: ClassVar[dict[str, dict[str, str | float]]] = {
-        "sensitivity": {"reduce": "max_abs", "sign": "magnitude"},
+        "sensitivity": {"reduce": "max_abs", "sign": "signed"},
         "contribution": {"reduce": "sum", "sign": "signed"},
         "region": {"reduce": "sum", "sign": "positive", "clip": 100.0},
     }

@@ -88,7 +88,7 @@ def test_settings_out_of_range_are_refused_by_name(setting, value):
 
 
 def test_kinds_start_with_what_suits_them():
-    assert Look.for_kind("sensitivity") == Look(reduce="max_abs", sign="magnitude")
+    assert Look.for_kind("sensitivity") == Look(reduce="max_abs", sign="signed")
     assert Look.for_kind("contribution") == Look(reduce="sum", sign="signed")
     assert Look.for_kind("region") == Look(reduce="sum", sign="positive", clip=100)
     with pytest.raises(SettingError, match="kind"):
