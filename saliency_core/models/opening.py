@@ -18,7 +18,7 @@ from saliency_core.models.preprocessing import Preprocessing
 
 BUNDLED = Path(__file__).parent / "bundled"
 MOST_OPEN = 6
-FIRST_MODEL = "digits"  # what a visitor sees first
+FIRST_MODEL = "scenes"  # what a visitor sees first
 OnProgress = Callable[[float, float, str], None]
 
 _open: OrderedDict[str, Model] = OrderedDict()
