@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
+
 from saliency_core.arrays import Array
 from saliency_core.engine import fold, nodes, precision
 from saliency_core.engine.freeze import Frozen
@@ -60,7 +62,7 @@ class Compiled:
             self._functions.move_to_end(form)
         tf = tensorflow()
         kind = tf.float64 if form.double else tf.float32
-        return [one.numpy() for one in function(*(tf.constant(array, kind) for array in arrays))]
+        return [_wide(one.numpy()) for one in function(*(tf.constant(array, kind) for array in arrays))]
 
     def graph_for(self, names: Sequence[str], rule: str = "") -> Any:
         """Return the folded graph, or the plain one when a tensor between was asked for."""
@@ -173,7 +175,9 @@ def _score(tensors: Sequence[Any], seeds: Sequence[Any]) -> Any:
 
 def _derivative(tensors: Sequence[Any], wanted: Any, seeds: Sequence[Any], form: Form) -> Any:
     tf = tensorflow()
-    outputs = [tf.broadcast_to(seed, tf.shape(t)) for seed, t in zip(seeds, tensors, strict=True)]
+    outputs = [
+        tf.cast(tf.broadcast_to(seed, tf.shape(t)), t.dtype) for seed, t in zip(seeds, tensors, strict=True)
+    ]
     try:
         found = tf.gradients(tensors, wanted, grad_ys=outputs)[0]
     except LookupError as problem:
@@ -185,6 +189,11 @@ def _derivative(tensors: Sequence[Any], wanted: Any, seeds: Sequence[Any], form:
             "Choose an output or layer without rounding, argmax or comparison before it.",
         )
     return tf.convert_to_tensor(found)
+
+
+def _wide(array: Array) -> Array:
+    """Half precision leaves the engine as float32, so that everybody computes with the same type."""
+    return array.astype(np.float32) if array.dtype.itemsize == 2 else array
 
 
 def _with_probabilities(frozen: Frozen, graph: Any, anatomy: Anatomy) -> tuple[Any, Anatomy]:

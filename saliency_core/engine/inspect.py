@@ -107,7 +107,8 @@ def _layers(graph: Any, tensors: dict[str, tuple[int, ...]], source: str) -> tup
         if shape is None or node.name == source or len(shape) not in (1, 2, 3):
             continue
         name = _scope(node.name)
-        if name != "preprocessing":
+        between = node.op == "Cast" and name == node.name  # a change of type between layers
+        if name != "preprocessing" and not between:
             last.pop(name, None)
             last[name] = Layer(name, tensor, shape, node.op)
     return tuple(last.values())

@@ -11,21 +11,22 @@ from saliency_core.engine.runtime import tensorflow
 
 
 def doubled(graph: Any) -> Any:
-    """Return a copy of the graph in float64: constants, types and casts."""
+    """Return a copy of the graph in float64, half precision too: constants, types and casts."""
     tf = tensorflow()
-    single, double = tf.float32.as_datatype_enum, tf.float64.as_datatype_enum
+    double = tf.float64.as_datatype_enum
+    narrow = {kind.as_datatype_enum for kind in (tf.float32, tf.float16, tf.bfloat16)}
     made = type(graph)()
     made.CopyFrom(graph)
     for node in made.node:
-        if node.op == "Const" and nodes.attribute(node, "dtype").type == single:
+        if node.op == "Const" and nodes.attribute(node, "dtype").type in narrow:
             value = tf.make_ndarray(node.attr["value"].tensor)
             node.CopyFrom(nodes.constant(node.name, value.astype(np.float64)))
             continue
         for attribute in node.attr.values():
-            if attribute.type == single:
+            if attribute.type in narrow:
                 attribute.type = double
             kinds = attribute.list.type
             for index, kind in enumerate(kinds):
-                if kind == single:
+                if kind in narrow:
                     kinds[index] = double
     return made
