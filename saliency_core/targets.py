@@ -260,7 +260,9 @@ class OutputSeed(Target):
                 index = index[1:]
             _inside(layer, layer.shape, index)
             seed[index] += row[-1]
-        words = f"{len(self.weights)} weighted cell{'s' if len(self.weights) != 1 else ''} of {self.layer}"
+        words = f"weighted sum of {len(self.weights)} cells of {self.layer}"
+        if len(self.weights) == 1 and self.weights[0][-1] == 1:
+            words = f"activation of {self.layer}, cell {', '.join(str(i) for i in index)}"
         return Question({layer.tensor: seed}, 0.0, "activation", words)
 
 

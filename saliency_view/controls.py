@@ -33,6 +33,7 @@ def choose(
     help: str = "",
     flat: bool = False,
     bare: bool = False,
+    width: Any = "stretch",
 ) -> None:
     """Draw a choice of one; `flat` shows all options side by side, `bare` hides the label from sight."""
     values = list(options.values)
@@ -43,7 +44,7 @@ def choose(
     if flat:
         st.segmented_control(label, values, key=key, on_change=told, required=True, **settings)
     else:
-        st.selectbox(label, values, key=key, on_change=told, **settings)
+        st.selectbox(label, values, key=key, on_change=told, width=width, **settings)
 
 
 def settings(

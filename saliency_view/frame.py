@@ -5,27 +5,18 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit.navigation.page import Page
 
 from saliency_core.errors import SaliencyError
 from saliency_view import panels, state
-from saliency_view.sitemap import PAGES
+from saliency_view.sitemap import PAGES, Place
 
 
 def draw() -> None:
     """Draw the page that the address names."""
     st.set_page_config(page_title="Saliency Lab", page_icon=ICON, layout="wide")
     st.html(STYLE)
-    sections: dict[str, list[object]] = {}
-    for place in PAGES:
-        page = st.Page(
-            place.path,
-            title=place.title,
-            icon=f":material/{place.icon}:",
-            url_path=place.url_path,
-            default=place.default,
-        )
-        sections.setdefault(place.section, []).append(page)
-    chosen = st.navigation(sections, position="top")  # type: ignore[arg-type]
+    chosen = st.navigation([_page(place) for place in PAGES], position="top")
     try:
         state.current()
         chosen.run()
@@ -34,12 +25,20 @@ def draw() -> None:
     state.write_address()
 
 
+def _page(place: Place) -> Page:
+    icon = f":material/{place.icon}:"
+    return st.Page(place.path, title=place.title, icon=icon, url_path=place.url_path, default=place.default)
+
+
 # The pixel gradient of the worked example, four by four, as the icon of the page.
 REACHED = np.kron(np.array([[1, 1, 1, 0]] * 3 + [[0, 0, 0, 0]], bool), np.ones((16, 16), bool))[..., None]
 ICON = Image.fromarray(np.where(REACHED, [11, 110, 125], [200, 214, 219]).astype(np.uint8))
 
 STYLE = """<style>
 .stMainBlockContainer { padding: 4.25rem 2.5rem 3rem; max-width: 100rem; }
+[data-testid="stSidebarHeader"]::before { content: "Saliency Lab"; font-weight: 700; font-size: 1.05rem; }
+[data-testid="stSidebarHeader"] { height: 3.75rem; margin-bottom: 0; }
+[data-testid="stSidebarUserContent"] { padding-top: 0.25rem; }
 .stMainBlockContainer h1 { font-size: 1.75rem; padding: 0 0 0.25rem; }
 .stMainBlockContainer h2 { font-size: 1.3rem; }
 .stMainBlockContainer h3 { font-size: 1.05rem; }

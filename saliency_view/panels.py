@@ -29,6 +29,8 @@ from saliency_view.text import plain
 
 QUANTITIES = {"sensitivity": "Gradient", "contribution": "Contribution", "region": "Importance"}
 CHANNELS = {1: ("gray",), 3: ("red", "green", "blue")}
+CLIPS = (90.0, 95.0, 99.0, 99.9, 100.0)
+NARROW = 152  # pixels
 
 
 def problem(error: SaliencyError) -> None:
@@ -69,25 +71,26 @@ def photo_of(made: Attribution) -> np.ndarray:
 def look_controls(view: View, channels: int) -> Look:
     """Draw what needs the server: channels, sign, clip. Opacity, palette and threshold are the viewer's."""
     look: Look = parse("look", view.look)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         titles = _titles("sign")
-        choose("Sign", "look-sign", Options(list(titles), titles.__getitem__), look.sign,
-               lambda sign: _look(look.with_sign(sign)), flat=True)  # fmt: skip
+        signs = Options(list(titles), titles.__getitem__)
+        choose("Sign", "look-sign", signs, look.sign, lambda sign: _look(look.with_sign(sign)), flat=True)
         if channels > 1:
-            ways = _titles("reduce")
-            choose("Channels", "look-reduce", Options(list(ways), ways.__getitem__), look.reduce,
-                   lambda way: _look(look.with_reduce(way)), flat=True)  # fmt: skip
-            if look.reduce == "channel":
-                names = CHANNELS.get(channels, tuple(str(n) for n in range(channels)))
-                choose("Channel", "look-channel", Options(range(channels), lambda n: names[n]), look.channel,
-                       lambda n: _look(replace(look, channel=n)), flat=channels <= 4)  # fmt: skip
-        clips = [90.0, 95.0, 99.0, 99.9, 100.0]
-        if look.clip not in clips:
-            clips = sorted({*clips, look.clip})
+            _channel_controls(look, channels)
+        clips = sorted({*CLIPS, look.clip})
         choose("Scale ends at", "look-clip", Options(clips, _clip_words), look.clip,
-               lambda clip: _look(replace(look, clip=clip)),
-               help="Larger values get the end colour.")  # fmt: skip
+               lambda clip: _look(replace(look, clip=clip)), width=NARROW)  # fmt: skip
     return look
+
+
+def _channel_controls(look: Look, channels: int) -> None:
+    ways = _titles("reduce")
+    choose("Channels", "look-reduce", Options(list(ways), ways.__getitem__), look.reduce,
+           lambda way: _look(look.with_reduce(way)), width=NARROW)  # fmt: skip
+    if look.reduce == "channel":
+        names = CHANNELS.get(channels, tuple(str(n) for n in range(channels)))
+        choose("Channel", "look-channel", Options(range(channels), lambda n: names[n]), look.channel,
+               lambda n: _look(replace(look, channel=n)), width=NARROW)  # fmt: skip
 
 
 def _titles(name: str) -> dict[str, str]:
@@ -159,17 +162,15 @@ def sentence(made: Attribution) -> str:
     row, col, channel = (int(n) for n in np.unravel_index(np.abs(made.values).argmax(), made.values.shape))
     value = float(made.values[row, col, channel])
     names = CHANNELS.get(made.values.shape[2])
-    which = f", {names[channel]}" if names and len(names) > 1 else ""
-    place = f"the pixel in row {row}, column {col}{which}"
+    which = f"{names[channel]} at " if names and len(names) > 1 else ""
+    place = f"{which}row {row}, column {col}"
     moves = "raises" if value > 0 else "lowers"
     amount = number_text(abs(value))
     if made.kind == "sensitivity":
         return said + plain(
-            f"One grey level more in {place} {moves} the {made.words} by {amount}, more than any other."
+            f"One grey level more in {place} {moves} the {made.words} by {amount}; no pixel does more."
         )
-    return said + plain(
-        f"The largest contribution is that of {place}: it {moves} the {made.words} by {amount}."
-    )
+    return said + plain(f"The largest contribution is {place}: it {moves} the {made.words} by {amount}.")
 
 
 def predictions(made: Attribution, key: str) -> None:

@@ -42,9 +42,9 @@ class Look(Registered):
         Choice(
             "magnitude",
             title="Sign",
-            help="Sizes alone, both signs in two hues, or only what raises or only what lowers the score.",
+            help="Sizes alone, both signs in two hues, only what raises the score, or only what lowers it.",
             options=("magnitude", "signed", "positive", "negative"),
-            titles=("Size only", "Both signs", "Raises the score", "Lowers the score"),
+            titles=("Size", "Both signs", "Raises", "Lowers"),
         )
     )
     clip: float = param(

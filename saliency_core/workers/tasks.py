@@ -78,6 +78,12 @@ def kernel_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     return message, {name: getattr(found, name) for name in shown}
 
 
+def way_back_task(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Carry a gradient at the first convolution's output, (h, w, M), back to the pixels, (H, W, C)."""
+    model = _model(params, report)
+    return {}, {"values": model.way_back(_image(params, arrays), arrays["delta"])}
+
+
 def activation_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Return one layer's values on an image, (h, w, channels) or (units,)."""
     model = _model(params, report)
@@ -96,6 +102,7 @@ TASKS: dict[str, Task] = {
     "explain": explain_task,
     "evidence": evidence_task,
     "kernel": kernel_task,
+    "way_back": way_back_task,
     "activation": activation_task,
     "chunk": chunk_task,
 }
