@@ -79,7 +79,8 @@ class Demo:
         page.on("pageerror", lambda error: self.errors.append(error))
         page.goto(url)
         self.settled()
-        page.wait_for_timeout(300)
+        page.locator(".part").first.wait_for(timeout=30_000)
+        page.wait_for_timeout(100)
         self.canvas = page.locator("canvas.canvas")
 
     def _listen(self, socket: Any) -> None:
