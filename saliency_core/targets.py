@@ -111,7 +111,7 @@ class TopClass(Target):
 class ClassLogit(Target):
     """Explains the logit of one class: the network's evidence for it before softmax."""
 
-    index: int = param(Integer(low=0, help="Number of the class, counted from 0."))
+    index: int = param(Integer(low=0, title="Class", help="Number of the class, counted from 0."))
 
     def ask(self, reader: Reader) -> Question:
         head = reader.head
@@ -125,7 +125,7 @@ class ClassLogit(Target):
 class ClassProbability(Target):
     """Explains the probability of one class, after softmax or sigmoid."""
 
-    index: int = param(Integer(low=0, help="Number of the class, counted from 0."))
+    index: int = param(Integer(low=0, title="Class", help="Number of the class, counted from 0."))
 
     def ask(self, reader: Reader) -> Question:
         head = reader.head

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from saliency_core.attribution import Attribution, Prediction
-from saliency_core.errors import SaliencyError
+from saliency_core.errors import DownloadError, SaliencyError
 from saliency_core.grammar import parse
 from saliency_core.render.compose import overlay_png, render
 from saliency_core.render.look import Look
@@ -45,8 +45,12 @@ def failure(job: Job) -> None:
     elif job.error is not None:
         number = f" The log has the details under error {job.error_id}." if job.error_id else ""
         st.error(f"{plain(job.error.problem)} {plain(job.error.hint)}{plain(number)}")
-    if st.button("Try again", key=f"again-{job.key[1]}"):
-        compute.again(job)
+    if job.state == "cancelled" or job.retryable or isinstance(job.error, DownloadError):
+        if st.button("Try again", key=f"again-{job.key[1]}"):
+            compute.again(job)
+            st.rerun()
+    elif st.button("Explain what is usual for this model"):
+        state.change(target="", method="gradient()")
         st.rerun()
 
 
