@@ -299,7 +299,7 @@ def test_foreign_text_can_only_become_a_text_node() -> None:
 
 @pytest.mark.parametrize("show", ["viewer", "bars", "grid"])
 def test_the_components_mount_in_a_simulated_app(show: str) -> None:
-    app = AppTest.from_file(str(Path(__file__).with_name("demo_components.py")))
+    app = AppTest.from_file(str(Path(__file__).with_name("demo_components.py")), default_timeout=30)
     app.query_params["show"] = show
     app.run()
     assert not app.exception
