@@ -12,8 +12,9 @@ import streamlit as st
 from saliency_core.attribution import Attribution, Prediction
 from saliency_core.errors import DownloadError, SaliencyError
 from saliency_core.grammar import parse
-from saliency_core.render.compose import overlay_png, render
+from saliency_core.render.compose import enlarge, overlay_png, render
 from saliency_core.render.look import Look
+from saliency_core.render.numbers import number_text
 from saliency_core.render.palettes import palettes
 from saliency_core.render.reduce import reduce_channels
 from saliency_core.render.scale import explain_flat, limit
@@ -21,7 +22,6 @@ from saliency_core.spec import specs
 from saliency_core.workers.jobs import Job
 from saliency_view import compute, pictures, state
 from saliency_view.components.bars import Bar, bars
-from saliency_view.components.numbers import number_text
 from saliency_view.components.viewer import viewer
 from saliency_view.controls import Options, choose
 from saliency_view.state import View
@@ -115,6 +115,7 @@ def map_viewer(made: Attribution, look: Look, key: str, *, busy: bool = False) -
     photo = photo_of(made)
     reduced = np.asarray(reduce_channels(made.values, look), np.float32)
     end = look.limit or limit(reduced, look.clip)
+    reduced = enlarge(reduced, *photo.shape[:2])
     whole = made.values.ndim == 3 and made.values.shape[:2] == photo.shape[:2]
     offered = [(p.id, p.title, p.family, p.lut) for p in palettes()]
     shown = viewer(

@@ -13,9 +13,10 @@ from PIL import Image
 from saliency_core.arrays import Array, Bytes8, Float, read_only
 from saliency_core.errors import ImageError
 from saliency_core.render.look import Look
+from saliency_core.render.numbers import number_text
 from saliency_core.render.palettes import DIVERGING, palette
 from saliency_core.render.reduce import reduce_channels
-from saliency_core.render.scale import explain_flat, is_flat, limit, number
+from saliency_core.render.scale import explain_flat, is_flat, limit
 
 LEVELS = {"sequential": 255, "diverging": 128}  # steps of colour from zero to the limit
 
@@ -162,7 +163,7 @@ def _legend(end: float, unit: str, look: Look, family: str) -> Legend:
     low = -end if family == DIVERGING else 0.0
     high = -end if look.sign == "negative" and end else end
     places = (0.0, 0.5, 1.0) if end else (0.5,) if family == DIVERGING else (0.0,)
-    ticks = tuple(Tick(at, value := low + at * (high - low), number(value)) for at in places)
+    ticks = tuple(Tick(at, value := low + at * (high - low), number_text(value)) for at in places)
     return Legend(low, high, unit, ticks, family)
 
 
@@ -171,6 +172,6 @@ def _note(values: Array, reduced: Float, end: float, look: Look) -> str | None:
         return explain_flat(values, look)
     sizes = np.abs(reduced.astype(np.float64))
     if sizes.max() < look.threshold * end:
-        return f"Nothing is drawn: all values are below the threshold, {number(look.threshold * end)}."
+        return f"Nothing is drawn: all values are below the threshold, {number_text(look.threshold * end)}."
     beyond = np.count_nonzero(sizes > end) / sizes.size
     return f"{100 * beyond:.2g} % of the pixels lie beyond the scale." if beyond else None

@@ -13,7 +13,7 @@ from saliency_core.arrays import Array, Bytes8, Values
 from saliency_core.errors import SettingError
 from saliency_core.render.compose import Rendered, render
 from saliency_core.render.look import Look
-from saliency_core.render.scale import number
+from saliency_core.render.numbers import number_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,7 +132,11 @@ def _caption(attribution: Drawable, rendered: Rendered, letters: int) -> list[st
     """What was asked and how it was drawn, wrapped to lines of so many letters."""
     recipe = attribution.recipe
     pieces = [str(recipe)] if not isinstance(recipe, dict) else [_piece(*item) for item in recipe.items()]
-    facts = [f"score {number(attribution.score)}", plain(attribution.kind), *map(plain, filter(None, pieces))]
+    facts = [
+        f"score {number_text(attribution.score)}",
+        plain(attribution.kind),
+        *map(plain, filter(None, pieces)),
+    ]
     told = [rendered.note or "", " · ".join(facts), rendered.look.spelling]
     wrapped = [textwrap.wrap(text, letters, max_lines=MOST_LINES, placeholder=" …") for text in told]
     return [line for lines in wrapped for line in lines]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from saliency_core.arrays import Array
 from saliency_core.render.look import Look
+from saliency_core.render.numbers import number_text
 from saliency_core.render.reduce import reduce_channels, signed_map
-
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-DIGITS = 3
 
 
 def limit(map2d: Array, clip: float) -> float:
@@ -36,26 +32,14 @@ def explain_flat(values: Array, look: Look) -> str | None:
         return None
     if shown.flat[0]:
         same = float(-shown.flat[0] if look.sign == "negative" else shown.flat[0])
-        return f"Every pixel has the same value, {number(same)}."
+        return f"Every pixel has the same value, {number_text(same)}."
     if not np.any(values):
         return "Every value is exactly 0: by this map, no pixel changes the score."
     signed = signed_map(values, look).astype(np.float32)
     if signed.any():
-        low, high = number(float(signed.min())), number(float(signed.max()))
+        low, high = number_text(float(signed.min())), number_text(float(signed.max()))
         return f"Nothing is {look.sign}: the signed values run from {low} to {high}. Show both signs."
-    largest = number(float(np.abs(values).max()))
+    largest = number_text(float(np.abs(values).max()))
     if look.reduce == "channel":
         return f"Channel {look.channel} is exactly 0 everywhere; other channels reach {largest}."
     return f"The channels cancel in every pixel; single ones reach {largest}. Show the largest channel."
-
-
-def number(value: float) -> str:
-    """Return a number for people, with three significant digits: 0.00382, −12.5, 3.82×10⁻⁷."""
-    rounded = float(f"{value:.{DIGITS - 1}e}")
-    if rounded == 0:
-        return "0"
-    power = math.floor(math.log10(abs(rounded)))
-    if -4 <= power <= 4:
-        return (f"{rounded:.{DIGITS}g}" if power < DIGITS else f"{rounded:.0f}").replace("-", "−")
-    mantissa, exponent = f"{rounded:.{DIGITS - 1}e}".split("e")
-    return f"{mantissa}×10{str(int(exponent)).translate(_RAISED)}".replace("-", "−")

@@ -1,4 +1,4 @@
-"""Write numbers the way the components write them in the browser."""
+"""Numbers as text, the same in figures, pages and, by the components, in the browser."""
 
 from __future__ import annotations
 
