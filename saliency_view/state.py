@@ -7,13 +7,14 @@ from typing import Any
 
 import streamlit as st
 
-from saliency_core.errors import SaliencyError
+from saliency_core.errors import SaliencyError, TargetError
 from saliency_core.gallery import for_model, sample
 from saliency_core.grammar import parse
 from saliency_core.images import HOWS
 from saliency_core.models.opening import FIRST_MODEL
 from saliency_core.render.look import Look
-from saliency_view.facts import default_target, facts
+from saliency_core.targets import Target
+from saliency_view.facts import Facts, default_target, facts
 
 KEY = "view"
 LONGEST = 8000
@@ -39,7 +40,10 @@ class View:
             sample(image)
         method = parse("method", self.method)
         target = parse("target", self.target or default_target(self.model))
+        _check_classes(target, known)
         look = parse("look", self.look) if self.look else Look.for_kind(method.kind)
+        if look.channel >= known.input[2]:
+            look = look.with_reduce("max_abs")
         fit = self.fit or known.fit
         if fit not in HOWS:
             raise SaliencyError(f"fit is {fit[:40]!r}.", f"Choose one of {', '.join(HOWS)}.")
@@ -78,6 +82,16 @@ def problems() -> list[str]:
     """Return, once, what could not be read from the address bar."""
     found: list[str] = st.session_state.pop("address_problems", [])
     return found
+
+
+def _check_classes(target: Target, known: Facts) -> None:
+    """Refuse a class that the model does not have; layers and units are known only once it is open."""
+    for name in ("index", "this", "that"):
+        if getattr(target, name, -1) >= known.classes:
+            raise TargetError(
+                f"{known.title} has no class {str(getattr(target, name))[:20]}.",
+                f"Its classes are 0 to {known.classes - 1}." if known.classes else "Explain a unit of a layer.",
+            )
 
 
 def _from_address() -> View:

@@ -1,0 +1,162 @@
+"""The view: what fills its gaps, what a change brings along, and what an address can and cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from saliency_core.errors import SaliencyError
+from saliency_core.gallery import for_model
+from saliency_core.grammar import parse
+from saliency_core.models.opening import FIRST_MODEL
+from saliency_view import state
+from saliency_view.facts import facts
+from saliency_view.state import OWN, View
+
+
+class Address(dict[str, str]):
+    """The address bar as Streamlit offers it, with a count of what was written."""
+
+    written = 0
+
+    def from_dict(self, words: dict[str, str]) -> None:
+        self.clear()
+        self.update(words)
+        self.written += 1
+
+
+@pytest.fixture(autouse=True)
+def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[Address]:
+    bar = Address()
+    monkeypatch.setattr("streamlit.session_state", {})
+    monkeypatch.setattr("streamlit.query_params", bar)
+    yield bar
+
+
+def revisit(address: Address) -> None:
+    """Open what the address bar says in a new session."""
+    state.write_address()
+    state.st.session_state.clear()
+
+
+def test_a_new_session_explains_the_first_model_on_its_first_picture() -> None:
+    view = state.current()
+    assert (view.model, view.image) == (FIRST_MODEL, for_model(FIRST_MODEL)[0].id)
+    assert (view.target, view.method, view.fit) == ("top_class()", "gradient()", facts(FIRST_MODEL).fit)
+    assert state.problems() == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"model": "digits", "image": "digit_7_ink", "target": "class_logit(3)", "fit": "pad"},
+        {"model": "template", "method": "gradient_x_input()", "target": "class_difference(this=0, that=2)"},
+        {"model": "conv4x4", "target": "output_seed(weights=[[0, 1, 0, 1.0], [3, 3, 0, -2.5]])"},
+        {"look": "look(sign='positive', reduce='channel', channel=2, clip=90, opacity=0.25)"},
+    ],
+)
+def test_an_address_reproduces_the_view(words: dict[str, str], address: Address) -> None:
+    state.change(**words)
+    before = state.current()
+    revisit(address)
+    assert state.current() == before
+    assert state.problems() == []
+
+
+def test_the_address_is_written_only_when_it_says_something_else(address: Address) -> None:
+    state.write_address()
+    state.write_address()
+    assert address.written == 1
+    state.change(target="class_logit(1)")
+    state.write_address()
+    assert (address.written, address["target"]) == (2, "class_logit(1)")
+
+
+def test_another_model_brings_picture_target_and_fit_that_suit_it() -> None:
+    state.change(model="digits", target="class_logit(7)", fit="crop")
+    state.change(model="conv4x4")
+    view = state.current()
+    assert view.image == for_model("conv4x4")[0].id
+    assert parse("target", view.target).id == "output_seed"
+    assert view.fit == facts("conv4x4").fit
+
+
+def test_another_model_keeps_the_visitors_own_picture() -> None:
+    state.change(image=OWN)
+    state.change(model="digits")
+    assert state.current().image == OWN
+
+
+@pytest.mark.parametrize(("before", "after"), [("scenes", "digits"), ("template", "conv4x4")])
+def test_another_model_does_not_keep_a_channel_that_it_has_not(before: str, after: str) -> None:
+    state.change(model=before, look="look(reduce='channel', channel=2, opacity=0.5)")
+    state.change(model=after)
+    look = parse("look", state.current().look)
+    assert (look.reduce, look.opacity) == ("max_abs", 0.5)
+
+
+def test_a_method_of_another_kind_brings_its_look_and_one_of_the_same_kind_keeps_it() -> None:
+    state.change(look="look(sign='magnitude', opacity=0.3)")
+    kept = state.current().look
+    state.change(method="gradient()")
+    assert state.current().look == kept
+    state.change(method="gradient_x_input()")
+    assert parse("look", state.current().look).sign == "signed"
+
+
+HOSTILE = {
+    "model": ["../../etc/passwd", "nosuch", "<script>", "Digits", "scenes\x00"],
+    "image": ["../README.md", "https://evil.example/a.png", "own2", "digit_3;rm"],
+    "target": [
+        "class_logit(-1)", "class_logit(1e99)", "class_logit(True)", "__import__('os').system('id')",
+        "(" * 3000 + "top_class()", "-" * 3000 + "top_class()", "top_class() + 1", "9e999*top_class()", "\x00",
+        "gradient()", "class_logit(10)", "class_difference(2, 10)", "class_logit(index=1, index=2)", "output_seed([])", "output_seed([[]])",
+        "layer_unit(layer='')", "class_logit(" + "9" * 7000 + ")", "lambda: 0", "top_class", "[top_class()]",
+    ],
+    "method": ["rm()", "gradient(1)", "", "top_class()", "gradient() + gradient()"],
+    "fit": ["cover", "<b>crop</b>", "CROP"],
+    "look": ["look(sign='up')", "look(clip=nan)", "look(clip=0)", "look(palette='jet')", "look(opacity=2)",
+             "look(reduce='l2', sign='signed')", "look(channel=-1)", "gradient()"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in HOSTILE.items() for value in values]
+)
+def test_what_cannot_be_read_is_said_and_the_rest_holds(name: str, value: str, address: Address) -> None:
+    address.update({"model": "digits", "target": "class_logit(3)", name: value, "extra": "<img>"})
+    if name == "model":
+        address.pop("target")
+    view = state.current()
+    said = state.problems()
+    readable = value in ("", "top_class")  # an empty part is a gap, and a name alone is a spelling
+    assert len(said) == (0 if readable else 1), said
+    assert all(len(sentence) < 2500 for sentence in said)
+    assert view == view.settled()
+    if name != "model":
+        assert view.model == "digits"
+    state.write_address()
+    assert set(address) == {"model", "image", "target", "method", "fit", "look"}
+
+
+def test_an_address_with_somebodys_own_picture_says_that_it_does_not_travel(address: Address) -> None:
+    address.update({"model": "digits", "image": OWN})
+    assert state.current().image == for_model("digits")[0].id
+    assert "does not travel" in state.problems()[0]
+    assert state.problems() == []
+
+
+@pytest.mark.parametrize("words", [{"model": "nosuch"}, {"fit": "x"}, {"target": "y("}, {"image": "z"}])
+def test_a_change_that_cannot_be_leaves_the_view_alone(words: dict[str, Any]) -> None:
+    before = state.current()
+    with pytest.raises(SaliencyError):
+        state.change(**words)
+    assert state.current() == before
+
+
+def test_a_view_of_plain_words_lives_in_the_session() -> None:
+    state.current()
+    assert all(type(word) is str for word in state.st.session_state[state.KEY].values())
+    assert View(**state.st.session_state[state.KEY]) == state.current()
