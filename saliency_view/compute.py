@@ -52,9 +52,10 @@ def _forget_the_gone() -> None:
     """Drop the jobs of sessions that have ended; looked at whenever a new one comes."""
     if not runtime.exists():
         return
-    for one in [one for one in _sessions if not runtime.get_instance().is_active_session(one)]:
-        _sessions.discard(one)
-        table().forget(one)
+    for one in tuple(_sessions):  # a copy: other sessions come at the same time
+        if not runtime.get_instance().is_active_session(one):
+            _sessions.discard(one)
+            table().forget(one)
 
 
 def ask(
