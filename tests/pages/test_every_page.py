@@ -54,7 +54,7 @@ def _move(kind: str, widget: Any) -> None:
     elif kind == "selectbox":
         widget.select_index((widget.index + 1) % len(widget.options))
     else:
-        widget.set_value([widget.options[-1].content])
+        widget.set_value(widget.options[-1])
 
 
 def test_tensorflow_stays_out_of_the_server() -> None:

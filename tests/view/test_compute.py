@@ -103,9 +103,7 @@ def sessions(monkeypatch: pytest.MonkeyPatch, alive: set[str]) -> SimpleNamespac
     return context
 
 
-def test_the_jobs_of_sessions_that_ended_are_dropped(
-    pool: FakePool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_jobs_of_sessions_that_ended_are_dropped(pool: FakePool, monkeypatch: pytest.MonkeyPatch) -> None:
     alive = {"ann", "bob"}
     context = sessions(monkeypatch, alive)
     for name in ("ann", "bob"):
