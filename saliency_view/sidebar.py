@@ -14,7 +14,7 @@ from saliency_core.grammar import parse
 from saliency_core.images import HOWS
 from saliency_core.registry import table
 from saliency_core.spec import REQUIRED, specs
-from saliency_core.targets import OUTPUT, Combined, LayerUnit, OutputSeed, Target, class_name
+from saliency_core.targets import OUTPUT, Combined, OutputSeed, Target, class_name
 from saliency_view import pictures, state
 from saliency_view.components.gallery import Shot, gallery
 from saliency_view.controls import Options, choose, settings
@@ -87,13 +87,12 @@ def _take(key: str) -> None:
 def _target(view: View, known: Facts, labels: Sequence[str], layers: Layers) -> None:
     st.subheader("What to explain")
     target = parse("target", view.target)
-    if isinstance(target, Combined):
-        st.caption(plain(view.target))
     offered = {
         id: cls
         for id, cls in table("target").items()
-        if (not cls.hidden and _fits(id, bool(known.classes), bool(layers))) or id == target.id
+        if not cls.hidden and _fits(id, bool(known.classes), bool(layers))
     }
+    offered.setdefault(target.id, type(target))  # a link may hold what is not offered
     kinds = Options(list(offered), lambda id: offered[id].title)
     choose("Target", "target-kind", kinds, target.id, lambda id: _switch(id, known, layers), bare=True)
     if isinstance(target, Combined | OutputSeed):
@@ -115,8 +114,9 @@ def _options(target: Target, classes: int, labels: Sequence[str], layers: Layers
     numbers = Options(range(classes), lambda k: f"{class_name(labels, k)} ({k})" if labels else f"class {k}")
     found = dict.fromkeys(("index", "this", "that"), numbers)
     shapes = {row["name"]: " x ".join(str(n) for n in row["shape"]) for row in layers}
-    if isinstance(target, LayerUnit) and target.layer not in shapes:
-        shapes = {target.layer: "", **shapes}
+    layer = getattr(target, "layer", None)
+    if layer is not None and layer not in shapes:  # no worker has opened the model yet
+        shapes = {layer: "", **shapes}
     found["layer"] = Options(list(shapes), lambda name: f"{name}  {shapes[name]}")
     return found
 

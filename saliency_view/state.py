@@ -88,10 +88,8 @@ def _check_classes(target: Target, known: Facts) -> None:
     """Refuse a class that the model does not have; layers and units are known only once it is open."""
     for name in ("index", "this", "that"):
         if getattr(target, name, -1) >= known.classes:
-            raise TargetError(
-                f"{known.title} has no class {str(getattr(target, name))[:20]}.",
-                f"Its classes are 0 to {known.classes - 1}." if known.classes else "Explain a unit of a layer.",
-            )
+            way_out = f"Its classes are 0 to {known.classes - 1}." if known.classes else "Explain a unit."
+            raise TargetError(f"{known.title} has no class {str(getattr(target, name))[:20]}.", way_out)
 
 
 def _from_address() -> View:

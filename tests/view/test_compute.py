@@ -1,4 +1,4 @@
-"""The page's way to the workers: latest wins, what failed stays until it is asked again, the gone are forgotten."""
+"""The page's way to the workers: latest wins, failures stay, the gone are forgotten."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SLOW = {"count": 2, "pause": 0.4}  # seconds; the ten moves together take a quar
 
 
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePool]:
+def pool(monkeypatch: pytest.MonkeyPatch) -> FakePool:
     made = FakePool()
     monkeypatch.setattr(compute, "_tables", [JobTable(made)])
     monkeypatch.setattr(compute, "_sessions", set())
-    yield made
+    return made
 
 
 @pytest.fixture(scope="module")

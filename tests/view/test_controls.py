@@ -1,4 +1,4 @@
-"""Widgets from specs: each setting gets one that shows its value, its unit and its bounds, and tells changes."""
+"""Widgets from specs: each setting gets one with its value, unit and bounds."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,11 +27,11 @@ class Address(dict[str, str]):
 
 
 @pytest.fixture(autouse=True)
-def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[Address]:
+def address(monkeypatch: pytest.MonkeyPatch) -> Address:
     bar = Address()
     monkeypatch.setattr("streamlit.session_state", {})
     monkeypatch.setattr("streamlit.query_params", bar)
-    yield bar
+    return bar
 
 
 def revisit(address: Address) -> None:
@@ -111,8 +110,9 @@ HOSTILE = {
     "image": ["../README.md", "https://evil.example/a.png", "own2", "digit_3;rm"],
     "target": [
         "class_logit(-1)", "class_logit(1e99)", "class_logit(True)", "__import__('os').system('id')",
-        "(" * 3000 + "top_class()", "-" * 3000 + "top_class()", "top_class() + 1", "9e999*top_class()", "\x00",
-        "gradient()", "class_logit(10)", "class_difference(2, 10)", "class_logit(index=1, index=2)", "output_seed([])", "output_seed([[]])",
+        "(" * 3000 + "top_class()", "-" * 3000 + "top_class()", "top_class() + 1", "9e999*top_class()",
+        "\x00", "gradient()", "class_logit(10)", "class_difference(2, 10)", "class_logit(index=1, index=2)",
+        "output_seed([])", "output_seed([[]])",
         "layer_unit(layer='')", "class_logit(" + "9" * 7000 + ")", "lambda: 0", "top_class", "[top_class()]",
     ],
     "method": ["rm()", "gradient(1)", "", "top_class()", "gradient() + gradient()"],
