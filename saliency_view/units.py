@@ -11,6 +11,7 @@ import streamlit as st
 from saliency_core.grammar import parse
 from saliency_core.render.palettes import DIVERGING, palettes
 from saliency_core.targets import LayerUnit, OutputSeed
+from saliency_core.workers.jobs import Job
 from saliency_view import compute, state
 from saliency_view.components.grid import LARGEST, grid
 from saliency_view.state import View
@@ -23,6 +24,9 @@ def unit_grid(view: View, image: Mapping[str, Any], pixels: np.ndarray) -> None:
         return
     params = {"model": view.model, "layer": target.layer, "fit": view.fit, **image}
     job = compute.ask("units", "activation", params, {"image": pixels})
+    if not job.ended:
+        _await(job)
+        return
     if job.state != "done" or job.result is None:
         return
     values = job.result.arrays["values"]
@@ -36,6 +40,13 @@ def unit_grid(view: View, image: Mapping[str, Any], pixels: np.ndarray) -> None:
                   title=_title(target, channel), unit="activation", limit=end,
                   lut=palettes(DIVERGING)[0].lut)  # fmt: skip
     _take(target, weights, chosen, channel)
+
+
+@st.fragment(run_every=0.3)
+def _await(job: Job) -> None:
+    if job.ended:
+        st.rerun()
+    st.caption("Reading the layer …")
 
 
 def _channel_of(target: OutputSeed) -> int:
@@ -65,7 +76,7 @@ def _take(target: Any, before: np.ndarray, chosen: list[tuple[int, int, float]],
     after = np.zeros_like(before)
     for row, col, weight in chosen:
         after[row, col] = weight
-    if not chosen or np.array_equal(before, after):
+    if np.array_equal(before, after):
         return
     if isinstance(target, LayerUnit):
         added = np.argwhere((after != 0) & (before == 0))
@@ -74,6 +85,8 @@ def _take(target: Any, before: np.ndarray, chosen: list[tuple[int, int, float]],
         row, col = (int(n) for n in added[-1])
         state.change(target=LayerUnit(target.layer, row, col, channel).spelling)
     else:
-        rows = [[row, col, channel, weight] for row, col, weight in chosen]
+        rows = [list(row) for row in target.weights if int(row[-2]) != channel]
+        rows += [[row, col, channel, weight] for row, col, weight in chosen]
+        rows = rows or [[0, 0, channel, 0.0]]  # nothing is asked: a gradient of zeros
         state.change(target=OutputSeed(rows, target.layer).spelling)
     st.rerun()
