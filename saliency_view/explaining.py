@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
 from saliency_core.attribution import Attribution
 from saliency_core.images import Image
-from saliency_core.workers.jobs import Job
+from saliency_core.workers.jobs import BusyError, Job
 from saliency_view import compute, panels, pictures, state
 from saliency_view.facts import facts
 from saliency_view.sidebar import sidebar
@@ -43,7 +44,7 @@ def _params(view: View, picture: Image, target: str) -> dict[str, Any]:
         "image_name": picture.name,
         "image_digest": picture.digest,
         "format": picture.format,
-        "image_facts": pictures.picture(view).facts,
+        "image_facts": pictures.decoded(view),
     }
 
 
@@ -88,6 +89,9 @@ def _image_params(view: View, picture: Image) -> dict[str, str]:
 
 def _ahead(view: View, picture: Image, made: Attribution) -> None:
     """Compute the next likely classes while the visitor looks at this one."""
-    for place, one in enumerate(made.predictions[:AHEAD]):
-        params = _params(view, picture, f"class_logit({one.index})")
-        compute.ask(f"ahead-{place}", "explain", params, {"image": picture.pixels}, background=True, wait=0)
+    with suppress(BusyError):  # a busy server has better things to do
+        for place, one in enumerate(made.predictions[:AHEAD]):
+            params = _params(view, picture, f"class_logit({one.index})")
+            compute.ask(
+                f"ahead-{place}", "explain", params, {"image": picture.pixels}, background=True, wait=0
+            )

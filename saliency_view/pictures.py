@@ -36,22 +36,31 @@ def seen(view: View) -> Image:
     """Return the picture at the size the model sees, with the original's name and digest."""
     whole = picture(view)
     height, width, _ = facts(view.model).input
-    return _remember(
-        ("seen", whole.digest, height, width, view.fit), lambda: _fitted(whole, height, width, view.fit)
-    )
+    key = ("seen", whole.digest, height, width, view.fit)  # no name: others may call the same file otherwise
+    return replace(whole, pixels=_remember(key, lambda: _fitted(whole, height, width, view.fit)))
 
 
 def take(data: bytes, name: str) -> None:
     """Make the bytes of a visitor the picture of this session; raises ImageError and keeps the old one."""
     image = read_image(data, name=name)
-    st.session_state[OWN_KEY] = (_shrunk(image), image.name, image.digest, image.format, _with_facts(image))
+    kept = _shrunk(image)
+    notices = [f"{DECODED}{image.facts}", *image.notices]
+    if kept is not image.pixels:
+        notices.append(f"kept at {kept.shape[1]}x{kept.shape[0]} px")
+    st.session_state[OWN_KEY] = (kept, image.name, image.digest, image.format, notices)
 
 
 def facts_of(view: View) -> str:
     """Return name, digest, size as decoded and mean of the view's picture, as plain text."""
     image = picture(view)
-    decoded = next((n.removeprefix(DECODED) for n in image.notices if n.startswith(DECODED)), image.facts)
-    return f"{image.name}, SHA-256 {image.digest[:12]}, {decoded}"
+    return f"{image.name}, SHA-256 {image.digest[:12]}, {decoded(view)}"
+
+
+def decoded(view: View) -> str:
+    """Return size and mean of the view's picture as it was decoded, however it is kept."""
+    image = picture(view)
+    found = [notice.removeprefix(DECODED) for notice in image.notices if notice.startswith(DECODED)]
+    return found[0] if found else image.facts
 
 
 def notices_of(view: View) -> list[str]:
@@ -70,10 +79,6 @@ DECODED = "decoded "
 LARGEST_SIDE = 1600  # pixels of the longer side that a session keeps of an own picture
 
 
-def _with_facts(image: Image) -> list[str]:
-    return [f"{DECODED}{image.facts}", *image.notices]
-
-
 def _shrunk(image: Image) -> np.ndarray:
     """Return the pixels, or a smaller copy of a very large picture, which no model would see in full."""
     scale = LARGEST_SIDE / max(image.height, image.width)
@@ -83,9 +88,8 @@ def _shrunk(image: Image) -> np.ndarray:
     return fit(image, height, width, image.pixels.shape[2], "stretch").astype(np.uint8)
 
 
-def _fitted(whole: Image, height: int, width: int, how: str) -> Image:
-    pixels = fit(whole, height, width, whole.pixels.shape[2], how).astype(np.uint8)
-    return replace(whole, pixels=pixels)
+def _fitted(whole: Image, height: int, width: int, how: str) -> np.ndarray:
+    return fit(whole, height, width, whole.pixels.shape[2], how).astype(np.uint8)
 
 
 def _remember(key: Hashable, make: Callable[[], T]) -> T:
