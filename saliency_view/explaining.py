@@ -73,7 +73,7 @@ def _finished(view: View, picture: Image, job: Job) -> None:
     left, right = st.columns([3, 1], gap="medium")
     with left:
         look = panels.look_controls(view, made.point.shape[2])
-        panels.map_viewer(made, look, "map")
+        look = panels.map_viewer(made, look, "map")
         panels.facts_line(made, view)
         panels.downloads(made, look)
     with right:

@@ -110,8 +110,11 @@ def _look(look: Look) -> None:
     state.change(look=look.spelling)
 
 
-def map_viewer(made: Attribution, look: Look, key: str, *, busy: bool = False) -> None:
-    """Show the map over the pixels that the model saw; what the visitor sets there goes into the address."""
+def map_viewer(made: Attribution, look: Look, key: str, *, busy: bool = False) -> Look:
+    """Show the map over the pixels that the model saw; return the look that the visitor has given it there.
+
+    What the visitor sets goes into the address.
+    """
     photo = photo_of(made)
     reduced = np.asarray(reduce_channels(made.values, look), np.float32)
     end = look.limit or limit(reduced, look.clip)
@@ -139,6 +142,7 @@ def map_viewer(made: Attribution, look: Look, key: str, *, busy: bool = False) -
     moved = replace(look, palette=shown.palette, opacity=shown.opacity, threshold=shown.threshold)
     if moved != look:
         state.change(look=moved.spelling)
+    return moved
 
 
 def facts_line(made: Attribution, view: View) -> None:

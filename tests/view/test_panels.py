@@ -1,0 +1,339 @@
+"""The pieces of a page around one explanation: what they say, and that it is what the numbers say."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from saliency_core.attribution import Attribution, Prediction
+from saliency_core.errors import DownloadError, TargetError, WorkerError
+from saliency_core.grammar import parse
+from saliency_core.render.compose import overlay_png, render
+from saliency_core.render.look import Look
+from saliency_core.workers.job import Result
+from saliency_core.workers.run import CrashError
+from saliency_view import panels, pictures, state
+from saliency_view.components.viewer import ViewerState
+from saliency_view.text import plain
+
+HOSTILE = "<img src=x onerror=alert(1)> [x](http://e.com) $x$ :red[hi]"
+RECIPE = {
+    "image": HOSTILE, "image_sha256": "ab" * 32, "image_facts": "4x3 px, mean 9.00", "model": "template",
+    "model_sha256": "cd" * 32, "preprocessing": "raw()", "fit": "crop", "target": "top_class()",
+    "explained": "class_logit(1)", "method": "gradient()",
+}  # fmt: skip
+
+
+def made(values: np.ndarray, kind: str = "sensitivity", **words: Any) -> Attribution:
+    point = np.linspace(0, 255, values.size, dtype=np.float32).reshape(values.shape)
+    chances = (Prediction(1, "cross", 2.5, 0.875), Prediction(0, HOSTILE, -1.0, 0.0004))
+    given = {
+        "predictions": chances,
+        "score": 2.5,
+        "units": "logit per grey level",
+        "seconds": 0.0123,
+        "words": "logit of class 1",
+    }
+    return Attribution(values, kind, recipe=RECIPE, point=point, **{**given, **words})
+
+
+def spike(value: float, channels: int = 3) -> np.ndarray:
+    """Return a map (3, 4, channels) with one value in row 2, column 1, last channel."""
+    values = np.zeros((3, 4, channels), np.float32)
+    values[2, 1, -1] = value
+    return values
+
+
+class Screen:
+    """Records what is drawn; buttons in `pressed` are."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.drawn: list[tuple[str, str]] = []
+        self.files: dict[str, tuple[Any, ...]] = {}
+        self.pressed: set[str] = set()
+        self.reruns = 0
+        for kind in ("error", "info", "caption", "markdown"):
+            monkeypatch.setattr(f"streamlit.{kind}", self._recorder(kind))
+        monkeypatch.setattr("streamlit.button", self.button)
+        monkeypatch.setattr("streamlit.download_button", self.download)
+        monkeypatch.setattr("streamlit.rerun", self.rerun)
+        monkeypatch.setattr("streamlit.session_state", {})
+        monkeypatch.setattr("streamlit.query_params", {})
+
+    def _recorder(self, kind: str) -> Any:
+        return lambda text, help="", **_: self.drawn.append((kind, text + (help or "")))
+
+    def button(self, label: str, **_: Any) -> bool:
+        self.drawn.append(("button", label))
+        return label in self.pressed
+
+    def download(self, label: str, make: Any, file: str, mime: str, **_: Any) -> None:
+        self.files[label] = (file, mime, make)
+
+    def rerun(self) -> None:
+        self.reruns += 1
+
+    def of(self, kind: str) -> list[str]:
+        return [text for what, text in self.drawn if what == kind]
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    return Screen(monkeypatch)
+
+
+def test_a_result_comes_back_as_the_attribution_it_was() -> None:
+    one = made(spike(0.5))
+    message = {
+        "predictions": [vars(row) for row in one.predictions],
+        **{name: getattr(one, name) for name in ("kind", "score", "units", "words", "recipe", "seconds")},
+    }
+    arrays = {"values": one.values, "point": one.point}
+    back: Any = panels.attribution(SimpleNamespace(result=Result(message, arrays, "", 0.0)))  # type: ignore[arg-type]
+    assert back.predictions == one.predictions
+    assert (back.words, back.units, back.recipe) == (one.words, one.units, one.recipe)
+    np.testing.assert_array_equal(back.values, one.values)
+
+
+def test_the_photo_is_the_point_as_bytes() -> None:
+    point = np.float32([[[-3.0], [0.4]], [[254.6], [300.0]]])
+    one = replace(made(np.zeros((2, 2, 1), np.float32)), point=point)
+    assert panels.photo_of(one).tolist() == [[[0], [0]], [[255], [255]]]
+    many = replace(one, point=np.repeat(point, 5, axis=2))
+    assert panels.photo_of(many).shape == (2, 2, 1)
+
+
+def test_the_sentence_tells_the_largest_value_with_sign_and_place() -> None:
+    said = panels.sentence(made(spike(-0.0125))).replace("\\", "")
+    assert said == (
+        "The network says **cross** (87.5%). One grey level more in blue at row 2, column 1 lowers the "
+        "logit of class 1 by 0.0125; no pixel does more."
+    )
+    assert "raises the logit" in panels.sentence(made(spike(3.0)))
+    assert "blue" not in panels.sentence(made(spike(3.0, channels=1)))
+
+
+def test_the_sentence_of_a_contribution_and_of_nothing() -> None:
+    assert "lowers the logit of class 1 by 4" in panels.sentence(made(spike(-4.0), kind="contribution"))
+    assert panels.sentence(made(spike(0.0))) == "The network says **cross** \\(87\\.5\\%\\). "
+    assert panels.sentence(made(spike(0.0), predictions=())) == ""
+
+
+def test_a_foreign_label_stays_text_in_the_sentence() -> None:
+    said = panels.sentence(made(spike(1.0), predictions=(Prediction(0, HOSTILE, 1.0, None),)))
+    assert said.startswith(r"The network says **\<img src\=x onerror\=alert\(1\)\> \[x\]\(http\:\/\/e\.com\)")
+
+
+def pressing(monkeypatch: pytest.MonkeyPatch, picked: int | None) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+
+    def bars(**words: Any) -> int | None:
+        given.update(words)
+        return picked
+
+    monkeypatch.setattr(panels, "bars", bars)
+    return given
+
+
+def test_bars_show_probabilities_and_mark_the_explained_class(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = pressing(monkeypatch, None)
+    panels.predictions(made(spike(1.0)), "key")
+    assert [(row.index, row.label, row.text) for row in given["rows"]] == [
+        (1, "cross", "87.5 %"),
+        (0, HOSTILE, "< 0.1 %"),
+    ]
+    assert given["selected"] == 1
+    assert screen.reruns == 0
+
+
+def test_bars_of_a_model_without_probabilities_show_logits(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = pressing(monkeypatch, None)
+    rows = (Prediction(0, "a", -2.0, None), Prediction(1, "b", -8.0, None))
+    panels.predictions(made(spike(1.0), predictions=rows), "key")
+    assert [row.value for row in given["rows"]] == [-2.0, -8.0]
+    assert given["full"] == 8.0
+
+
+def test_a_press_on_another_bar_explains_that_class(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    state.change(model="template")
+    pressing(monkeypatch, 0)
+    panels.predictions(made(spike(1.0)), "key")
+    assert state.current().target == "class_logit(0)"
+    assert screen.reruns == 1
+    pressing(monkeypatch, 1)  # the class that the map on screen explains
+    panels.predictions(made(spike(1.0)), "key")
+    assert state.current().target == "class_logit(0)"
+
+
+def test_what_is_moved_in_the_viewer_is_the_look_of_view_and_files(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state.change(model="template")
+    given: dict[str, Any] = {}
+
+    def viewer(**words: Any) -> ViewerState:
+        given.update(words)
+        return ViewerState(None, words["palette"], 0.25, 0.5)
+
+    monkeypatch.setattr(panels, "viewer", viewer)
+    look = parse("look", state.current().look)
+    moved = panels.map_viewer(made(spike(-2.0)), look, "map")
+    assert (moved.opacity, moved.threshold, moved.palette) == (0.25, 0.5, look.palette)
+    assert parse("look", state.current().look) == moved
+    assert (given["limit"], given["title"], given["units"]) == (
+        2.0,
+        "Logit of class 1",
+        "logit per grey level",
+    )
+    assert given["values"][2, 1] == -2.0
+
+
+def test_a_locked_scale_is_the_end_of_the_viewers_scale(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def viewer(**words: Any) -> ViewerState:
+        given.update(words)
+        return ViewerState(None, words["palette"], words["opacity"], words["threshold"])
+
+    monkeypatch.setattr(panels, "viewer", viewer)
+    panels.map_viewer(made(spike(2.0)), Look(limit=7.5), "map")
+    assert given["limit"] == 7.5
+
+
+def test_the_line_of_facts_names_what_the_numbers_belong_to(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "facts_of", lambda view: f"{HOSTILE}, SHA-256 abc, 4x3 px, mean 9.00")
+    monkeypatch.setattr(pictures, "notices_of", lambda view: ["first of 12 frames"])
+    panels.facts_line(made(spike(1.0)), state.View())
+    line, note = screen.of("caption")
+    for part in (
+        "4x3 px",
+        "mean 9.00",
+        "template",
+        "SHA-256 cdcdcdcdcdcd",
+        "class_logit(1)",
+        "0.012 s",
+        HOSTILE,
+    ):
+        assert part in line.replace("\\", "")
+    assert plain(HOSTILE) in line
+    assert note.replace("\\", "") == "Image note: first of 12 frames."
+
+
+def test_files_hold_the_numbers_and_the_look_on_screen(screen: Screen) -> None:
+    one, look = made(spike(0.5)), Look(sign="signed", opacity=0.4)
+    panels.downloads(one, look)
+    names = {label: file for label, (file, _, _) in screen.files.items()}
+    assert set(names.values()) == {
+        f"saliency-template-abababab.{end}" for end in ("png", "npz", "pdf", "svg")
+    }
+    png = screen.files["Overlay PNG"][2]()
+    assert png == overlay_png(render(one, panels.photo_of(one), look))
+    assert Image.open(io.BytesIO(png)).size == (4, 3)
+    raw = np.load(io.BytesIO(screen.files["Raw map NPZ"][2]()), allow_pickle=False)
+    np.testing.assert_array_equal(raw["values"], one.values)
+    np.testing.assert_array_equal(raw["pixels"], one.point)
+    assert json.loads(str(raw["recipe"]))["explained"] == "class_logit(1)"
+
+
+def test_figures_for_print_are_made_when_asked_for(screen: Screen) -> None:
+    panels.downloads(made(spike(0.5)), Look())
+    assert screen.files["Figure PDF"][2]().startswith(b"%PDF-")
+    svg = screen.files["Figure SVG"][2]()
+    assert b"<svg" in svg
+    assert b"<img" not in svg
+
+
+def failed(error: Any = None, state: str = "failed", error_id: str = "") -> Any:
+    retryable = state == "failed" and isinstance(error, WorkerError)
+    return SimpleNamespace(
+        state=state, error=error, error_id=error_id, retryable=retryable, key=("s", "explain")
+    )
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        failed(WorkerError("The worker ended.")),
+        failed(DownloadError("No network.")),
+        failed(state="cancelled"),
+        failed(CrashError("The worker stumbled."), error_id="abc123"),
+    ],
+)
+def test_what_may_work_the_next_time_can_be_tried_again(
+    job: Any, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(panels.compute, "again", asked.append)
+    panels.failure(job)
+    assert screen.of("button") == ["Try again"]
+    assert asked == []
+    screen.pressed.add("Try again")
+    panels.failure(job)
+    assert asked == [job]
+    assert screen.reruns == 1
+    assert not job.error_id or f"error {job.error_id}" in screen.of("error")[0]
+
+
+def test_a_wrong_question_is_told_and_leads_back_to_a_right_one(screen: Screen) -> None:
+    state.change(model="template", target="layer_unit(layer='nowhere')")
+    screen.pressed = {"Explain what is usual for this model"}
+    panels.failure(failed(TargetError(f"There is no layer {HOSTILE}.", "Choose another.")))
+    assert "Try again" not in screen.of("button")
+    assert plain(HOSTILE) in screen.of("error")[0]
+    assert state.current().target == "top_class()"
+
+
+FOUND = {"good": True, "error": 2.5e-7, "beside": False, "predicted": [0.5, -1.0, 2.0],
+         "measured": [0.5, -1.0, 2.0], "step": 1e-5, "precision": "float64",
+         "sentence": "They agree."}  # fmt: skip
+
+
+def checked(found: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch, state: str = "done") -> None:
+    """Draw the evidence of a map for what the worker found."""
+    result = None if found is None else Result(found, {}, "", 0.0)
+    job = SimpleNamespace(state=state, ended=state not in ("queued", "running"), result=result)
+    monkeypatch.setattr(panels.compute, "ask", lambda *_, **__: job)
+    panels.evidence(made(spike(1.0)), state_view())
+
+
+def state_view() -> state.View:
+    return state.View(model="template")
+
+
+def test_evidence_shows_the_figure_and_the_pairs_behind_it(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked(FOUND, monkeypatch)
+    (shown,) = screen.of("markdown")
+    assert shown.startswith(":green[")
+    for part in ("2.5e-07", "0.5 against 0.5, −1 against −1, 2 against 2", "float64", "They agree."):
+        assert part in shown.replace("\\", "")
+
+
+def test_evidence_against_the_map_is_shown_in_red(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked({**FOUND, "good": False, "error": 0.3}, monkeypatch)
+    assert screen.of("markdown")[0].startswith(":red[")
+
+
+@pytest.mark.parametrize(("found", "state"), [({}, "done"), (None, "failed"), (None, "cancelled")])
+def test_no_evidence_is_said_in_words(
+    found: Any, state: str, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked(found, monkeypatch, state)
+    assert not screen.of("markdown")
+    assert len(screen.of("caption")) == 1
