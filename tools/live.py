@@ -56,12 +56,14 @@ class Server:
 
 
 @contextmanager
-def server(more: Mapping[str, str] | None = None, log: Any = None) -> Iterator[Server]:
+def server(
+    more: Mapping[str, str] | None = None, *, script: str = "app.py", log: Any = None
+) -> Iterator[Server]:
     """Start the app by its own command, with `more` in its environment; its log goes to `log` (a file)."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    command = [sys.executable, "-m", "streamlit", "run", script, f"--server.port={port}"]
     began = time.perf_counter()
     process = subprocess.Popen(
         [*command, "--server.headless=true"],
