@@ -29,7 +29,7 @@ def draw() -> None:
     opened = compute.ask("open", "open", {"model": view.model}, wait=0.3 if job.state == "done" else 0)
     told = opened.result.message if opened.result else {"card": {"labels": []}, "layers": []}
     sidebar(view, told["card"]["labels"], told["layers"])
-    for wrong in state.problems():
+    for wrong in state.problems("address"):
         st.warning(plain(wrong))
     st.title("Which pixels does the answer depend on?")
     _answer(view, picture, job)

@@ -62,7 +62,7 @@ def _image(view: View, known: Facts) -> None:
         st.caption("It stays in memory for this session and is never written to disk.")
     else:
         st.camera_input("Take a picture", key="camera", on_change=_take, args=("camera",))
-    for problem in st.session_state.pop("picture_problems", []):
+    for problem in state.problems("picture"):
         st.error(plain(problem))
     fits = Options(HOWS, FIT_TITLES.__getitem__)
     height, width, _ = known.input
@@ -81,7 +81,7 @@ def _take(key: str) -> None:
         pictures.take(given.getvalue(), given.name)
         state.change(image=OWN)
     except SaliencyError as problem:
-        st.session_state["picture_problems"] = [str(problem)]
+        state.tell("picture", [str(problem)])
 
 
 def _target(view: View, known: Facts, labels: Sequence[str], layers: Layers) -> None:
@@ -175,4 +175,4 @@ def _change(**words: Any) -> None:
     try:
         state.change(**words)
     except SaliencyError as problem:
-        st.session_state["address_problems"] = [str(problem)]
+        state.tell("address", [str(problem)])

@@ -69,6 +69,8 @@ def change(**words: Any) -> None:
         kinds = [parse("method", view.method).kind for view in (before, after)]
         after = after if kinds[0] == kinds[1] else replace(after, look="")
     st.session_state[KEY] = asdict(after.settled())
+    for kind in ("address", "picture"):
+        tell(kind, [])
 
 
 def write_address() -> None:
@@ -78,9 +80,14 @@ def write_address() -> None:
         st.query_params.from_dict(wanted)
 
 
-def problems() -> list[str]:
-    """Return, once, what could not be read from the address bar."""
-    found: list[str] = st.session_state.pop("address_problems", [])
+def tell(kind: str, sentences: list[str]) -> None:
+    """Keep what could not be done until the next thing that can: `kind` is "address" or "picture"."""
+    st.session_state[f"{kind}_problems"] = sentences
+
+
+def problems(kind: str) -> list[str]:
+    """Return what could not be done, however often the page is drawn meanwhile."""
+    found: list[str] = st.session_state.get(f"{kind}_problems", [])
     return found
 
 
@@ -108,5 +115,5 @@ def _from_address() -> View:
     if view.image == OWN:
         view = replace(view, image="")
         wrong.append("The link was made with a picture of its owner's, which does not travel with it.")
-    st.session_state["address_problems"] = wrong
+    tell("address", wrong)
     return view.settled()

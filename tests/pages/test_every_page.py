@@ -28,6 +28,7 @@ def test_page_runs_with_a_title(place: Any, visit: Callable[..., AppTest]) -> No
 @pytest.mark.parametrize("place", PAGES, ids=lambda place: place.url_path)
 def test_every_widget_can_be_moved(place: Any, visit: Callable[..., AppTest]) -> None:
     page = visit(place.url_path)
+    fine(page)
     keys = [(kind, widget.key) for kind in KINDS for widget in getattr(page, kind)]
     moved = 0
     for kind, key in keys:

@@ -44,7 +44,7 @@ def test_a_new_session_explains_the_first_model_on_its_first_picture() -> None:
     view = state.current()
     assert (view.model, view.image) == (FIRST_MODEL, for_model(FIRST_MODEL)[0].id)
     assert (view.target, view.method, view.fit) == ("top_class()", "gradient()", facts(FIRST_MODEL).fit)
-    assert state.problems() == []
+    assert state.problems("address") == []
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_an_address_reproduces_the_view(words: dict[str, str], address: Address)
     before = state.current()
     revisit(address)
     assert state.current() == before
-    assert state.problems() == []
+    assert state.problems("address") == []
 
 
 def test_the_address_is_written_only_when_it_says_something_else(address: Address) -> None:
@@ -130,7 +130,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_holds(name: str, value: str, a
     if name == "model":
         address.pop("target")
     view = state.current()
-    said = state.problems()
+    said = state.problems("address")
     readable = value in ("", "top_class")  # an empty part is a gap, and a name alone is a spelling
     assert len(said) == (0 if readable else 1), said
     assert all(len(sentence) < 2500 for sentence in said)
@@ -144,8 +144,17 @@ def test_what_cannot_be_read_is_said_and_the_rest_holds(name: str, value: str, a
 def test_an_address_with_somebodys_own_picture_says_that_it_does_not_travel(address: Address) -> None:
     address.update({"model": "digits", "image": OWN})
     assert state.current().image == for_model("digits")[0].id
-    assert "does not travel" in state.problems()[0]
-    assert state.problems() == []
+    assert "does not travel" in state.problems("address")[0]
+
+
+def test_what_was_wrong_is_told_until_something_is_changed(address: Address) -> None:
+    address["model"] = "nosuch"
+    state.current()
+    state.tell("picture", ["no picture"])
+    for _ in range(3):  # a page draws itself anew when a computation ends
+        assert len(state.problems("address")) == len(state.problems("picture")) == 1
+    state.change(target="class_logit(1)")
+    assert state.problems("address") == state.problems("picture") == []
 
 
 @pytest.mark.parametrize("words", [{"model": "nosuch"}, {"fit": "x"}, {"target": "y("}, {"image": "z"}])
