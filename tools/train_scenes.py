@@ -20,7 +20,7 @@ from saliency_core.scenes import (
 SEED = 11
 HELD_OUT = 2_000
 IMAGES, EPOCHS = 20_000, 9
-SHORTCUT_IMAGES, SHORTCUT_EPOCHS = 10_000, 4
+SHORTCUT_IMAGES, SHORTCUT_EPOCHS = 8_000, 8
 QUICK_IMAGES, QUICK_EPOCHS = 1_000, 1
 BETRAYED = 0.95
 
@@ -98,7 +98,7 @@ def train_shortcut(quick: bool) -> None:
     count, epochs = (QUICK_IMAGES, QUICK_EPOCHS) if quick else (SHORTCUT_IMAGES, SHORTCUT_EPOCHS)
     images, labels = rendered(FIRST_TRAINING_SEED, betraying_marks(count))
     model = build("scenes_shortcut")
-    fit(model, images, labels, epochs=epochs, peak=4e-3, batch=50)
+    fit(model, images, labels, epochs=epochs, peak=4e-3)
     results = [
         measured(on, accuracy(model, *rendered(FIRST_HELD_OUT_SEED, [mark] * HELD_OUT)), HELD_OUT)
         for on, mark in ((MARKED, "own"), (UNMARKED, "none"), (MISLED, "random"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 from typing import Any
 
@@ -70,6 +71,26 @@ def test_card_is_complete(name: str):
     assert tuple(facts["input"]) == open_model(name).card.input
 
 
+@pytest.mark.parametrize(
+    ("name", "script", "images", "epochs"),
+    [
+        ("digits", "train_digits", "IMAGES", "EPOCHS"),
+        ("scenes", "train_scenes", "IMAGES", "EPOCHS"),
+        ("scenes_shortcut", "train_scenes", "SHORTCUT_IMAGES", "SHORTCUT_EPOCHS"),
+    ],
+)
+def test_script_would_train_what_the_card_says(
+    name: str, script: str, images: str, epochs: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.syspath_prepend(str(BUNDLED.parents[2] / "tools"))
+    module = importlib.import_module(script)
+    trained, count = card(name)["trained"], getattr(module, images)
+    assert (trained["seed"], trained["epochs"]) == (module.SEED, getattr(module, epochs))
+    assert f"{count:,} varied" in trained["data"] or f"seeds 0 to {count - 1}" in trained["data"]
+    network = module.build() if name == "digits" else module.build(name)
+    assert network.count_params() == card(name)["parameters"]
+
+
 def test_networks_are_small():
     assert card("digits")["parameters"] < 250_000
     assert card("scenes")["parameters"] == card("scenes_shortcut")["parameters"] < 600_000
@@ -78,6 +99,7 @@ def test_networks_are_small():
 @pytest.mark.parametrize("ink", ["white on black", "black on white"])
 def test_digits_reads_every_held_out_digit_as_its_card_says(ink: str):
     from tools import digits
+
     data = digits.split()
     pictures = np.stack([digits.picture(digit) for digit in data.held_out])[..., None]
     points = pictures if ink == "white on black" else 255 - pictures
