@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 log = logging.getLogger("saliency")
@@ -45,6 +46,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     """Start the workers with the server, and end them with it."""
     from saliency_view import compute
 
+    PagesManager.uses_pages_directory = False  # else a first visit by deep link is "not found"
     compute.table()
     try:
         yield

@@ -15,7 +15,19 @@ from saliency_core.models.anatomy import Head, Layer
 
 PASSING = {"Identity", "Reshape", "Squeeze", "Cast", "ExpandDims"}
 HEADS = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Sigmoid": "sigmoid"}
-SUBSCOPES = {"batchnorm", "moments", "strided_slice", "Cast", "Mean", "Reshape", "Shape", "add", "mul", "sub"}
+SUBSCOPES = {
+    "batchnorm",
+    "moments",
+    "strided_slice",
+    "Cast",
+    "Mean",
+    "Reshape",
+    "Shape",
+    "add",
+    "mul",
+    "resize",
+    "sub",
+}
 
 
 @dataclass(frozen=True)
