@@ -159,10 +159,16 @@ def test_depthwise_convolutions_answer_like_the_grouped_ones(monkeypatch):
     np.testing.assert_allclose(*map(np.asarray, logits), rtol=0, atol=1e-4)
 
 
+@pytest.fixture(scope="module")
+def source():
+    """The network whose random weights are served."""
+    return build(SMALL, "random", seed=7)
+
+
 @pytest.fixture
-def mirror(tmp_path, monkeypatch):
+def mirror(source, tmp_path, monkeypatch):
     """A loopback server with random weights in Keras's own format; yields their network and a list."""
-    source, served = build(SMALL, "random", seed=7), tmp_path / "served"
+    served = tmp_path / "served"
     served.mkdir()
     save_like_keras(source, served / SMALL.weights.file)
     class_index(served)
