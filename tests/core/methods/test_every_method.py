@@ -1,0 +1,137 @@
+"""What every registered method must do, whoever wrote it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from saliency_core.arrays import read_only
+from saliency_core.errors import SettingError
+from saliency_core.grammar import parse
+from saliency_core.probe import counted
+from saliency_core.registry import table
+from saliency_core.spec import Choice, Flag, Integer, Real, specs
+from tests.analytic import LinearProbe, SineProbe, points, weights
+
+METHODS = {id: cls() for id, cls in table("method").items()}
+SHAPE = (5, 7, 3)
+every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+
+
+def run(method, probe, batch):
+    return method.attribute(probe, batch)
+
+
+@every_method
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 11])
+def test_one_finite_float32_map_a_point(method, channels):
+    shape = (4, 6, channels)
+    found = run(method, SineProbe(weights(shape)), points(2, shape))
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+    assert found.shape[0] == 2
+    assert found.shape[1:] == shape if method.kind != "region" else found.ndim == 3
+
+
+@every_method
+def test_same_seed_same_bytes(method):
+    probe, batch = SineProbe(weights(SHAPE)), points(1, SHAPE)
+    assert run(method, probe, batch).tobytes() == run(method, probe, batch).tobytes()
+
+
+@every_method
+def test_a_batch_is_its_single_points_in_order(method):
+    probe, batch = SineProbe(weights(SHAPE)), points(2, SHAPE)
+    singles = [run(method, probe, batch[i : i + 1])[0] for i in range(2)]
+    assert np.array_equal(run(method, probe, batch), np.stack(singles))
+    assert np.array_equal(run(method, probe, batch[::-1]), np.stack(singles[::-1]))
+
+
+@every_method
+def test_declared_cost_is_the_points_counted(method):
+    probe = counted(SineProbe(weights(SHAPE)))
+    run(method, probe, points(1, SHAPE))
+    assert probe.points == method.cost
+
+
+@every_method
+def test_inputs_are_left_alone(method):
+    batch = read_only(points(1, SHAPE))
+    before = batch.copy()
+    run(method, SineProbe(weights(SHAPE)), batch)
+    assert np.array_equal(batch, before)
+
+
+@every_method
+def test_spelling_parses_back(method):
+    assert parse("method", method.spelling) == method
+    assert parse("method", method.id) == method
+
+
+@every_method
+def test_tells_what_it_is(method):
+    first = type(method).__doc__.split("\n")[0]
+    assert first.endswith(".")
+    assert first.count(". ") == 0
+    assert method.cites
+    assert method.formula
+    assert method.misleads
+    assert method.kind in ("sensitivity", "contribution", "region")
+    assert "logit" in method.units("logit")
+
+
+@every_method
+def test_settings_out_of_range_are_refused_by_name(method):
+    for name, spec in specs(method).items():
+        low = getattr(spec, "low", None)
+        if low is not None:
+            with pytest.raises(SettingError, match=name):
+                dataclasses.replace(method, **{name: low - 1})
+        with pytest.raises(SettingError, match=name):
+            dataclasses.replace(method, **{name: object()})
+
+
+@every_method
+def test_every_setting_moves_the_map(method):
+    probe, batch = SineProbe(weights(SHAPE)), points(1, SHAPE)
+    plain = run(method, probe, batch)
+    for name, spec in specs(method).items():
+        other = _another(spec, getattr(method, name))
+        if other is not None:
+            moved = run(dataclasses.replace(method, **{name: other}), probe, batch)
+            assert not np.array_equal(plain, moved), f"{name} changes nothing"
+
+
+def _another(spec, value):
+    match spec:
+        case Flag():
+            return not value
+        case Choice():
+            return next(option for option in spec.options if option != value)
+        case Integer() | Real():
+            return value + 1 if spec.high is None or value + 1 <= spec.high else value / 2
+    return None
+
+
+@every_method
+def test_zero_weight_gives_zero(method):
+    assert not run(method, LinearProbe(np.zeros(SHAPE)), points(1, SHAPE)).any()
+
+
+@every_method
+def test_antisymmetric_in_the_score(method):
+    given, batch = weights(SHAPE), points(1, SHAPE)
+    if method.kind != "region":
+        assert np.array_equal(run(method, SineProbe(given), batch), -run(method, SineProbe(-given), batch))
+
+
+@every_method
+def test_linear_probe_has_its_exact_answer(method):
+    given, batch = weights(SHAPE), points(1, SHAPE)
+    found = run(method, LinearProbe(given), batch)[0]
+    if method.kind == "sensitivity":
+        assert np.array_equal(found, given.astype(np.float32))
+    elif method.kind == "contribution":
+        assert np.array_equal(found, (given * batch[0]).astype(np.float32))
