@@ -6,8 +6,12 @@ import re
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _SPACE = re.compile(r"\s+")
+JOINER = "\N{WORD JOINER}"
+"""Has no width and breaks no line; it parts what is turned into links, icons and arrows after escaping."""
+_TURNED = re.compile(r"(?<=:)(?=\S)|(?<=www)(?=\.)|(?=@)|(?<=[-<>=~])(?=[-<>=~])", re.IGNORECASE)
 
 
 def plain(text: object) -> str:
     """Return text that markdown shows exactly as it is: one line, every punctuation mark escaped."""
-    return _PUNCTUATION.sub(r"\\\1", _SPACE.sub(" ", str(text)))
+    parted = _TURNED.sub(JOINER, _SPACE.sub(" ", str(text)))
+    return _PUNCTUATION.sub(r"\\\1", parted)
