@@ -12,7 +12,6 @@ from saliency_core.arrays import Points, Values, read_only
 from saliency_core.attribution import Attribution
 from saliency_core.checks.differences import Evidence, directional_check
 from saliency_core.errors import NotFiniteError
-from saliency_core.images import read_image
 from saliency_core.methods.base import Method
 from saliency_core.models.model import Model
 from saliency_core.models.opening import open_model
@@ -46,7 +45,7 @@ def explain(
     opened = open_model(model)
     wanted = check_setting("explain", "target", Part(of="target"), target)
     way = check_setting("explain", "method", Part(of="method"), method)
-    picture = read_image(image)
+    picture = opened.read(image)
     point = read_only(opened.prepare(picture, how))
     frozen, probe, predictions = opened.ask(wanted, point)
     asked = around(probe, frozen) if around else probe

@@ -25,12 +25,15 @@ Source: TypeAlias = str | os.PathLike[str] | bytes | PIL.Image.Image | NDArray[n
 WHITE: Colour = (255, 255, 255)
 
 
-def read_image(source: Source, *, name: str | None = None, background: Colour = WHITE) -> Image:
+def read_image(
+    source: Source, *, name: str | None = None, background: Colour = WHITE, channels: int = 0
+) -> Image:
     """Read a picture and turn it upright: 8-bit grey or RGB, transparent areas over the background.
 
     source: path, the bytes of a PNG, JPEG, WebP, AVIF, BMP, TIFF or GIF file, a PIL image, a uint8 array
     (H, W), (H, W, 1), (H, W, 3), (H, W, 4) or (H, W, n), or an Image, which comes back as it is.
-    name: what to call it; the file's name by default. background: RGB, 0..255 each.
+    name: what to call it; the file's name by default. background: RGB, 0..255 each. channels: an array
+    of four channels is taken as it is, not as RGB and alpha, where 4 are asked for.
     Raises ImageError that says what is wrong with the picture and what to do.
     """
     colour = _checked(background)
@@ -39,7 +42,7 @@ def read_image(source: Source, *, name: str | None = None, background: Colour = 
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _from_bytes(bytes(source), clean_name(name or ""), colour)
     if isinstance(source, np.ndarray):
-        return _from_array(source, clean_name(name or "", "array"), colour)
+        return _from_array(source, clean_name(name or "", "array"), colour, channels)
     if isinstance(source, PIL.Image.Image):
         return _from_pil(source, name, colour)
     if isinstance(source, (str, os.PathLike)):
@@ -96,7 +99,7 @@ def _from_pil(source: PIL.Image.Image, name: str | None, background: Colour) -> 
     return Image(pixels, shown, _digest(pixels), kind, notices)
 
 
-def _from_array(source: Array, name: str, background: Colour) -> Image:
+def _from_array(source: Array, name: str, background: Colour, wanted_channels: int = 0) -> Image:
     given = f"{source.dtype} {source.shape}"
     wanted = "Give a uint8 array (height, width) or (height, width, channels)."
     if source.dtype != np.uint8:
@@ -113,7 +116,7 @@ def _from_array(source: Array, name: str, background: Colour) -> Image:
         raise ImageError(f"{name} is {given}: too many values.", "Make it smaller.")
     pixels = np.array(source).reshape(height, width, channels)
     notices: tuple[str, ...] = ()
-    if channels == 4:
+    if channels == 4 and wanted_channels != 4:
         pixels, notices = over(pixels[:, :, :3], pixels[:, :, 3], background)
     return Image(pixels, name, _digest(pixels), "array", notices)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from saliency_core.arrays import Array, Float, Points
 from saliency_core.attribution import Prediction
-from saliency_core.images import fit, read_image
+from saliency_core.images import Image, fit, read_image
 from saliency_core.models.anatomy import Layer
 from saliency_core.targets import Target, class_name
 
@@ -79,7 +79,11 @@ class Model:
         `how` is "crop" (centre), "stretch" or "pad"; an image of the right size passes unchanged.
         """
         height, width, channels = self._compiled.frozen.shape
-        return fit(read_image(image), height, width, channels, how or self.how)
+        return fit(self.read(image), height, width, channels, how or self.how)
+
+    def read(self, image: Any) -> Image:
+        """Return an image as decoded; an array with as many channels as the model is taken as it is."""
+        return read_image(image, channels=self._compiled.frozen.shape[2])
 
     def classify(self, image: Any, how: str | None = None) -> tuple[Prediction, ...]:
         """Return every class with logit and probability, most likely first; empty without classes."""

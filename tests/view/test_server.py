@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -26,7 +27,9 @@ def asks(app: Any, **scope: Any) -> list[Message]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(app({"type": "http", "method": "GET", "path": "/", "headers": [], **scope}, receive, send))
+    request = app({"type": "http", "method": "GET", "path": "/", "headers": [], **scope}, receive, send)
+    with ThreadPoolExecutor(1) as own:  # a browser test in this process may have a loop of its own
+        own.submit(asyncio.run, request).result()
     return sent
 
 

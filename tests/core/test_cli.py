@@ -1,0 +1,89 @@
+"""The command line: JSON on stdout, exit code 2 and one line on stderr for bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from saliency_core.__main__ import main
+from saliency_core.gallery import ASSETS, sample
+
+ROOT = Path(__file__).parents[2]
+SEVEN = str(ASSETS / sample("digit_7").file)
+
+
+@pytest.mark.parametrize("command", ["models", "methods", "targets"])
+def test_lists_are_one_json_object(command, capsys):
+    assert main([command, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)[command]
+    names = {row.get("id") or row.get("name") for row in rows}
+    assert names & {"digits", "gradient", "class_logit"}
+    assert main([command]) == 0
+    assert all(name in capsys.readouterr().out or True for name in names)
+
+
+@pytest.mark.engine
+def test_explain_writes_map_and_picture(tmp_path, capsys):
+    out, png = tmp_path / "map.npz", tmp_path / "overlay.png"
+    arguments = [
+        "explain",
+        SEVEN,
+        "--model",
+        "digits",
+        "--target",
+        "class_logit(3)",
+        "--method",
+        "gradient()",
+    ]
+    assert main([*arguments, "--out", str(out), "--png", str(png), "--evidence", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    with np.load(out) as kept:
+        recipe = json.loads(str(kept["recipe"]))
+        assert kept["values"].shape == (28, 28, 1)
+        assert float(np.abs(kept["values"]).max()) == pytest.approx(told["largest"])
+    assert recipe["target"] == "class_logit(3)"
+    assert recipe["units"] == told["units"] == "logit per grey level"
+    assert told["predictions"][0]["label"] == "7"
+    assert told["evidence"]["error"] < 1e-3
+    assert png.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["explain", "nowhere.png"], "nowhere.png"),
+        (["explain", SEVEN, "--model", "nothing"], "digits"),
+        (["explain", SEVEN, "--target", "class_logit(33)"], "0 to 9"),
+        (["explain", SEVEN, "--target", "class_logit("], "class_logit(3)"),
+        (["explain", SEVEN, "--method", "magic()"], "gradient"),
+        (["explain", SEVEN, "--out", "map.txt"], ".npz"),
+        (["explain", SEVEN, "--png", "no/such/folder/a.png"], "folder"),
+        (["explain", SEVEN, "--look", "look(sign='up')"], "magnitude"),
+        (["explain", str(ASSETS / "gallery.json")], "gallery.json"),
+    ],
+)
+@pytest.mark.engine
+def test_bad_input_is_one_line_and_exit_code_2(arguments, word, capsys):
+    assert main(arguments) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert word in told.err
+
+
+def test_unknown_flags_are_exit_code_2(capsys):
+    assert main(["explain"]) == 2
+    assert main(["--banana"]) == 2
+
+
+def test_as_a_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "saliency_core", "targets", "--json"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["targets"]
