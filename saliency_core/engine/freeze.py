@@ -38,7 +38,7 @@ def freeze_keras(
     model: Any,
     preprocessing: Preprocessing,
     *,
-    size: tuple[int, int] | None = None,
+    size: tuple[int, ...] | None = None,
     output: int = 0,
 ) -> Frozen:
     """Freeze a Keras model of any kind (Sequential, functional, nested, subclassed).
@@ -53,8 +53,10 @@ def freeze_keras(
         with tf.name_scope("preprocessing"):
             ready = tf.cast(_prepared(tf, pixels, preprocessing, shape[2]), dtype)
             ready = tf.squeeze(ready, -1) if flat else ready
-        answer = tf.nest.flatten(model(ready, training=False))
-        return tf.cast(answer[output], tf.float32)
+        answers = tf.nest.flatten(model(ready, training=False))
+        if not 0 <= output < len(answers):
+            raise ModelError(f"The model has no output {output}.", f"It has outputs 0 to {len(answers) - 1}.")
+        return tf.cast(answers[output], tf.float32)
 
     spec = tf.TensorSpec([None, *shape], tf.float32, name=INPUT)
     try:
@@ -106,7 +108,7 @@ def _prepared(tf: Any, pixels: Any, preprocessing: Preprocessing, channels: int)
     return pixels + tf.constant(shift, tf.float32) if (shift != 0).any() else pixels
 
 
-def _image_shape(model: Any, size: tuple[int, int] | None) -> tuple[tuple[int, int, int], Any, bool]:
+def _image_shape(model: Any, size: tuple[int, ...] | None) -> tuple[tuple[int, int, int], Any, bool]:
     """Return (H, W, C), the dtype the model wants, and whether it wants gray images without channel axis."""
     wanted = getattr(model, "inputs", None) or []
     if len(wanted) > 1:
@@ -115,12 +117,7 @@ def _image_shape(model: Any, size: tuple[int, int] | None) -> tuple[tuple[int, i
             "Wrap the model so that the other inputs are fixed.",
         )
     if not wanted:
-        if size is None or len(size) != 3:
-            raise ModelError(
-                "The model has not been built, so its input size is not known.",
-                "Call it once on an image, or give size=(height, width, channels).",
-            )
-        return (int(size[0]), int(size[1]), int(size[2])), tensorflow().float32, False
+        return _shape_without_inputs(model, size), tensorflow().float32, False
     shape = tuple(wanted[0].shape)[1:]
     flat = len(shape) == 2
     shape = (*shape, 1) if flat else shape
@@ -129,13 +126,25 @@ def _image_shape(model: Any, size: tuple[int, int] | None) -> tuple[tuple[int, i
             f"The model takes arrays of shape {shape}; an image (height, width, channels) is needed."
         )
     if shape[0] is None or shape[1] is None:
-        if size is None:
+        if size is None or len(size) < 2:
             raise ModelError(
                 "The model leaves the image size open.",
                 "Choose one: open_model(model, size=(height, width)).",
             )
         shape = (size[0], size[1], shape[2])
     return (int(shape[0]), int(shape[1]), int(shape[2])), wanted[0].dtype, flat
+
+
+def _shape_without_inputs(model: Any, size: tuple[int, ...] | None) -> tuple[int, int, int]:
+    """Return (H, W, C) of a subclassed model: as given, or as it was built for or first called on."""
+    built = getattr(model, "_build_shapes_dict", None) or {}
+    shape = size or tuple(built.get("input_shape") or ())[1:]
+    if len(shape) != 3 or None in shape:
+        raise ModelError(
+            "The model does not say what size of image it takes.",
+            "Call it once on an image, or give size=(height, width, channels).",
+        )
+    return int(shape[0]), int(shape[1]), int(shape[2])
 
 
 def _plain_names(model: Any) -> Naming:
