@@ -9,7 +9,7 @@ import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
 from saliency_core.engine.compiled import Compiled, Form
-from saliency_core.errors import SaliencyError
+from saliency_core.errors import SaliencyError, TargetError
 from saliency_core.models.anatomy import Head, Layer
 from saliency_core.targets import OUTPUT, Question, TopClass
 
@@ -41,7 +41,10 @@ class Reading:
     def clean(self, tensor: str) -> Array:
         """Return a tensor on the clean image, computed at most once."""
         if self._point is None:
-            raise RuntimeError("a target asked for the clean image before there was one")
+            raise TargetError(
+                "This target looks at the image to decide what it explains, and none was given.",
+                "Give the image: model.probe(target, image).",
+            )
         if tensor not in self._known:
             form = Form("read", (tensor,), 1)
             self._known[tensor] = self._compiled.run(form, self._point[None])[0][0]
