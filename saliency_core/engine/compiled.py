@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from saliency_core.arrays import Array
-from saliency_core.engine import fold, nodes, precision
+from saliency_core.engine import backward, fold, nodes, precision
 from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.inspect import Anatomy, examine
 from saliency_core.engine.runtime import tensorflow
@@ -74,8 +74,10 @@ class Compiled:
     def _trace(self, form: Form) -> Callable[..., Any]:
         tf = tensorflow()
         kind = tf.float64 if form.double else tf.float32
-        graph = self.graph_for([*form.tensors, form.at], form.rule)
+        whole = form.kind == "kernel"  # a folded graph holds other kernels
+        graph = self.plain if whole else self.graph_for([*form.tensors, form.at], form.rule)
         graph = precision.doubled(graph) if form.double else graph
+        graph = graph if whole else backward.quick_backward(graph)
         program = _Program(graph, self.frozen.input, form, self.anatomy)
         shapes = self.anatomy.tensors
         signature = [tf.TensorSpec([form.rows, *self.frozen.shape], kind)]
