@@ -76,10 +76,12 @@ class _Chain:
         value = known.get(other)
         if value is None or value.dtype != np.float32 or nodes.attribute(step, "data_format").s == b"NCHW":
             return None
+        if value.ndim > (2 if self.start.op == "MatMul" else 4):
+            return None  # the step adds an axis
         if value.size == 1:
             return np.full(self.channels, float(value.reshape(())))
         whole = value.size == self.channels == value.shape[-1]
-        return value.astype(np.float64).reshape(-1) if whole and value.ndim <= 4 else None
+        return value.astype(np.float64).reshape(-1) if whole else None
 
     def write(self) -> list[Any]:
         """Return the scaled kernel, the convolution, and one bias under the name of the last step."""
@@ -119,6 +121,18 @@ def _readers(graph: Any, outputs: list[str]) -> dict[str, list[Any]]:
     return readers
 
 
+def _is_fixed_norm(node: Any) -> bool:
+    """Tell whether a node is a batch norm at inference, in float32 and with the channels last."""
+    return (
+        node.op.startswith("FusedBatchNorm")
+        and "epsilon" in node.attr
+        and "is_training" in node.attr
+        and not node.attr["is_training"].b
+        and nodes.attribute(node, "data_format").s != b"NCHW"
+        and node.attr["T"].type == tensorflow().float32.as_datatype_enum
+    )
+
+
 def _split_fused_norms(graph: Any) -> list[Any] | None:
     """Return the nodes with each FusedBatchNorm of constants as Mul and AddV2, or None if there is none."""
     known = nodes.constants(graph)
@@ -126,11 +140,7 @@ def _split_fused_norms(graph: Any) -> list[Any] | None:
     found = False
     for node in graph.node:
         parts = [known.get(nodes.node_of(source)) for source in node.input[1:]]
-        if (
-            not node.op.startswith("FusedBatchNorm")
-            or nodes.attribute(node, "is_training").b
-            or any(p is None for p in parts)
-        ):
+        if not _is_fixed_norm(node) or any(p is None for p in parts):
             made.append(node)
             continue
         found = True
