@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         "largest": float(abs(made.values).max()),
         "seconds": round(made.seconds, 4),
         "recipe": made.recipe,
-        "predictions": [vars(one) for one in made.predictions[:5]],
+        "predictions": [asdict(one) for one in made.predictions[:5]],
     }
     if given.evidence:
         summary["evidence"] = None if made.evidence is None else vars(made.evidence)

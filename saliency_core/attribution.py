@@ -15,7 +15,7 @@ from saliency_core.arrays import Points, Values
 from saliency_core.checks.differences import Evidence
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: a thousand of them come with every map
 class Prediction:
     """One class of the model's answer; probability is None where the model gives none."""
 

@@ -116,16 +116,11 @@ class Model:
         if len(logits) == 1:
             logits = np.array([-logits[0], logits[0]])
             chances = None if chances is None else np.array([1 - chances[0], chances[0]])
-        order = np.argsort(-logits, kind="stable").tolist()
-        return tuple(
-            Prediction(
-                i,
-                class_name(self.labels, i),
-                float(logits[i]),
-                None if chances is None else float(chances[i]),
-            )
-            for i in order
-        )
+        order = np.argsort(-logits, kind="stable")
+        labels = self.labels
+        named = [class_name(labels, i) for i in order.tolist()]
+        sure = [None] * len(order) if chances is None else chances[order].tolist()
+        return tuple(map(Prediction, order.tolist(), named, logits[order].tolist(), sure))
 
     def ask(self, target: Target, point: Points) -> tuple[Target, Any, tuple[Prediction, ...]]:
         """Return the target as frozen on a point (H, W, C), a probe for it, and the predictions."""
