@@ -18,7 +18,8 @@ from saliency_view.text import JOINER
 from tools.live import CHROMIUM, chromium, rest, server
 
 PATIENCE_MS = 60_000  # on a busy machine; none of it is slept where the condition holds
-DESK = {"width": 1280, "height": 900}
+DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "accept_downloads": True}
+LOOKED_UP = re.compile(r"404.*/\w+/_stcore/(health|host-config)")  # Streamlit looks for its root this way
 Visit = Callable[..., "Visitor"]
 
 
@@ -63,12 +64,11 @@ def app(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]
 class Visitor:
     """One person with a browser of their own; what the browser complains about is kept."""
 
-    def __init__(self, browser: Any, url: str, **context: Any) -> None:
+    def __init__(self, context: Any, url: str) -> None:
         self.url = url
         self.complaints: list[str] = []
         self.uploads: list[str] = []  # addresses that took a file
-        self.context = browser.new_context(**{"viewport": DESK, "accept_downloads": True, **context})
-        self.page = self.context.new_page()
+        self.page = context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self._listen()
         self.canvas = self.page.locator("canvas.canvas")
@@ -76,9 +76,19 @@ class Visitor:
         self.sentence = self.page.get_by_text("The network says").first
 
     def _listen(self) -> None:
-        page, tell = self.page, self.complaints.append
+        page = self.page
         here = urlsplit(self.url).netloc
-        page.on("console", lambda said: tell(f"console: {said.text}") if said.type == "error" else None)
+
+        def tell(complaint: str) -> None:
+            if not LOOKED_UP.search(complaint):
+                self.complaints.append(complaint)
+
+        page.on(
+            "console",
+            lambda said: (
+                tell(f"console: {said.text} {said.location.get('url')}") if said.type == "error" else None
+            ),
+        )
         page.on("pageerror", lambda error: tell(f"exception: {error}"))
         page.on("dialog", lambda dialog: (tell(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on(
@@ -218,20 +228,30 @@ class Visitor:
         return found
 
 
-def visits(browser: Any, url: str) -> Iterator[Visit]:
+def visits(desk: Any, url: str) -> Iterator[Visit]:
     """Offer new visitors; at the end none may have a complaint left or have asked another host."""
     made: list[Visitor] = []
 
-    def new(**context: Any) -> Visitor:
-        made.append(Visitor(browser, url, **context))
+    def new(fresh: bool = False, **settings: Any) -> Visitor:
+        """Sit down at the desk, whose browser has the scripts already, or at a fresh browser."""
+        context = desk.browser.new_context(**{**DESK, **settings}) if fresh else desk
+        made.append(Visitor(context, url))
         return made[-1]
 
     yield new
     for one in made:
-        one.context.close()
+        one.page.close()
+        if one.page.context is not desk:
+            one.page.context.close()
     assert [complaint for one in made for complaint in one.complaints] == []
 
 
+@pytest.fixture(scope="package")
+def desk(browser: Any) -> Any:
+    """One browser profile for most visitors, so that the scripts are loaded once."""
+    return browser.new_context(**DESK)
+
+
 @pytest.fixture
-def visit(browser: Any, app: App) -> Iterator[Visit]:
-    yield from visits(browser, app.url)
+def visit(desk: Any, app: App) -> Iterator[Visit]:
+    yield from visits(desk, app.url)
