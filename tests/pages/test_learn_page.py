@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from .conftest import asked, fine, settled
+from tests.pages.conftest import asked, fine, settled
 
 pytestmark = pytest.mark.engine
 ONE_CELL = [[1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]]
