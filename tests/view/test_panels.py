@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -92,7 +92,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
 def test_a_result_comes_back_as_the_attribution_it_was() -> None:
     one = made(spike(0.5))
     message = {
-        "predictions": [vars(row) for row in one.predictions],
+        "predictions": [asdict(row) for row in one.predictions],
         **{name: getattr(one, name) for name in ("kind", "score", "units", "words", "recipe", "seconds")},
     }
     arrays = {"values": one.values, "point": one.point}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from saliency_core.errors import SettingError
 from saliency_core.grammar import parse
 from saliency_core.probe import counted
 from saliency_core.registry import table
-from saliency_core.spec import Choice, Flag, Integer, Real, specs
+from saliency_core.spec import Choice, Flag, Integer, Part, Real, specs
 from tests.analytic import LinearProbe, SineProbe, points, weights
 
 METHODS = {id: cls() for id, cls in table("method").items()}
@@ -58,10 +59,39 @@ def test_declared_cost_is_the_points_counted(method):
 
 @every_method
 def test_inputs_are_left_alone(method):
-    batch = read_only(points(1, SHAPE))
+    batch, probe = read_only(points(2, SHAPE)), SineProbe(read_only(weights(SHAPE)))
     before = batch.copy()
-    run(method, SineProbe(weights(SHAPE)), batch)
+    run(method, probe, batch)
     assert np.array_equal(batch, before)
+    assert np.array_equal(probe.weights, weights(SHAPE))
+
+
+@every_method
+def test_settings_cannot_be_changed_afterwards(method):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        method.kind = "other"
+    assert hash(method) == hash(type(method)())
+
+
+@every_method
+def test_twice_the_score_is_twice_the_map(method):
+    batch = points(1, SHAPE)
+    one, two = (run(method, SineProbe(factor * weights(SHAPE)), batch) for factor in (1, 2))
+    assert np.array_equal(two, 2 * one)
+
+
+@every_method
+def test_the_tangent_is_the_map_s_own_finite_difference(method):
+    """Where a method claims to be a derivative, its map predicts how the score moves, to float32."""
+    probe, batch = SineProbe(weights(SHAPE)), points(1, SHAPE)
+    move = np.random.default_rng(3).standard_normal((1, *SHAPE))
+    moved = method.tangent(batch, move)
+    if moved is None:
+        return
+    step = 1e-4 * moved / np.abs(moved).max()
+    measured = (probe.score(batch + step) - probe.score(batch - step)) / 2
+    predicted = (run(method, probe, batch) * move * 1e-4 / np.abs(moved).max()).sum((1, 2, 3))
+    assert np.allclose(measured, predicted, rtol=1e-4, atol=0)
 
 
 @every_method
@@ -75,6 +105,7 @@ def test_tells_what_it_is(method):
     first = type(method).__doc__.split("\n")[0]
     assert first.endswith(".")
     assert first.count(". ") == 0
+    assert all(re.fullmatch(r"[a-z]+\d{4}", key) for key in method.cites)
     assert method.cites
     assert method.formula
     assert method.misleads
@@ -85,10 +116,10 @@ def test_tells_what_it_is(method):
 @every_method
 def test_settings_out_of_range_are_refused_by_name(method):
     for name, spec in specs(method).items():
-        low = getattr(spec, "low", None)
-        if low is not None:
-            with pytest.raises(SettingError, match=name):
-                dataclasses.replace(method, **{name: low - 1})
+        for end, beyond in (("low", -1), ("high", 1)):
+            if (limit := getattr(spec, end, None)) is not None:
+                with pytest.raises(SettingError, match=name):
+                    dataclasses.replace(method, **{name: limit + beyond})
         with pytest.raises(SettingError, match=name):
             dataclasses.replace(method, **{name: object()})
 
@@ -111,7 +142,9 @@ def _another(spec, value):
         case Choice():
             return next(option for option in spec.options if option != value)
         case Integer() | Real():
-            return value + 1 if spec.high is None or value + 1 <= spec.high else value / 2
+            return value + 1 if spec.high is None or value + 1 <= spec.high else value - 1
+        case Part(of="method"):
+            return next(method for method in METHODS.values() if method.id != value.id)
     return None
 
 
