@@ -20,7 +20,7 @@ Params = dict[str, Any]
 Arrays = dict[str, Array]
 Answer = tuple[Mapping[str, Any], Mapping[str, Array]]
 SHOWN = 10  # classes that travel with a map
-OPENING = 180.0  # seconds that opening a model may take without looking up
+TRACING = 120.0  # seconds that opening and tracing a model may take without looking up
 
 
 def warm_up() -> None:
@@ -100,14 +100,31 @@ def chunk_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     return {}, {"values": getattr(probe, params["what"])(arrays["points"])}
 
 
+def patiently(task: Task) -> Task:
+    """Return a task whose worker is not ended while it traces a graph, which cannot stop half-way.
+
+    A stop is still heeded between chunks; without this patience a worker would be killed and TensorFlow
+    loaded anew because a check in the background was in the middle of a trace.
+    """
+
+    def run(params: Params, arrays: Arrays, report: Report) -> Answer:
+        with report.uninterrupted(TRACING):
+            return task(params, arrays, report)
+
+    return run
+
+
 TASKS: dict[str, Task] = {
-    "open": open_task,
-    "explain": explain_task,
-    "evidence": evidence_task,
-    "kernel": kernel_task,
-    "way_back": way_back_task,
-    "activation": activation_task,
-    "chunk": chunk_task,
+    name: patiently(task)
+    for name, task in {
+        "open": open_task,
+        "explain": explain_task,
+        "evidence": evidence_task,
+        "kernel": kernel_task,
+        "way_back": way_back_task,
+        "activation": activation_task,
+        "chunk": chunk_task,
+    }.items()
 }
 
 
@@ -150,8 +167,7 @@ def _model(params: Params, report: Report) -> Model:
     def on_progress(done: float, total: float, words: str) -> None:
         report.progress(done, total, words)
 
-    with report.uninterrupted(OPENING):
-        return open_model(params["model"], on_progress=on_progress)
+    return open_model(params["model"], on_progress=on_progress)
 
 
 def _image(params: Params, arrays: Arrays) -> Image:
