@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
 from saliency_core.attribution import Attribution
-from saliency_core.images import Image
+from saliency_core.images import Image, to_png
 from saliency_core.workers.jobs import BusyError, Job
 from saliency_view import compute, panels, pictures, state
 from saliency_view.facts import facts
@@ -63,7 +64,8 @@ def _answer(view: View, picture: Image, job: Job) -> None:
         made = panels.attribution(last[0])
         panels.map_viewer(made, panels.look_controls(view, made.point.shape[2]), "map", busy=True)
     else:
-        st.image(picture.pixels, output_format="PNG", width=400)
+        # Inside the message: a file of its own may be gone before the browser has asked for it.
+        st.image(f"data:image/png;base64,{b64encode(to_png(picture.pixels)).decode()}", width=400)
 
 
 def _finished(view: View, picture: Image, job: Job) -> None:

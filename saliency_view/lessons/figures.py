@@ -31,7 +31,7 @@ STYLE = """<style>
 .kernels img + img { margin-top: 2px; }
 .figure.wide { max-width: 44rem; }
 .bar { max-width: 30rem; margin-top: 0.6rem; font-size: 0.8125rem; font-variant-numeric: tabular-nums; }
-.bar i { display: block; height: 0.6rem; border-radius: 2px;
+.bar i { display: block; background-origin: border-box; height: 0.6rem; border-radius: 2px;
   border: 1px solid color-mix(in srgb, currentColor 22%, transparent); }
 .bar span { display: flex; justify-content: space-between; margin-top: 0.15rem; }
 </style>"""
@@ -78,7 +78,7 @@ def bar(limit: float, unit: str) -> str:
     colours = ", ".join(f"rgb({r} {g} {b})" for r, g, b in lut[places].tolist())
     ends = "".join(f"<b>{number_text(end)}</b>" for end in (-limit, 0.0, limit))
     return (
-        f'<div class="bar"><i style="background: linear-gradient(to right, {colours})"></i>'
+        f'<div class="bar"><i style="background-image: linear-gradient(to right, {colours})"></i>'
         f"<span>{ends}</span><small>{escape(unit)}</small></div>"
     )
 

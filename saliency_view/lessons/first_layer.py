@@ -70,7 +70,8 @@ def difference(one: Array, other: Array) -> float:
 
 def difference_words(gap: float, channels: int, whole: bool) -> str:
     """Say what the difference between the map carried back and the pixel gradient means."""
-    said = f"Largest difference to the pixel gradient: {gap:.1e} of its largest value."
+    size = f"{gap:.0%}" if gap >= 0.01 else f"{gap:.1e}"
+    said = f"Largest difference to the pixel gradient: {size} of its largest value."
     if not whole:
         return f"{said} The other {channels - 1} channels are missing." if channels > 1 else said
     if gap < 1e-5:

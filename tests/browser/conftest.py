@@ -49,10 +49,10 @@ def browser() -> Iterator[Any]:
         yield opened
 
 
-def running(script: str, folder: Path) -> Iterator[App]:
+def running(script: str, folder: Path, **environment: str) -> Iterator[App]:
     """Run a script as a server, and end it."""
     log_file = folder / "server.log"
-    with log_file.open("wb") as log, server(script=script, log=log) as made:
+    with log_file.open("wb") as log, server(environment, script=script, log=log) as made:
         yield App(made.url, made.process, log_file)
 
 

@@ -72,9 +72,12 @@ def test_difference_is_relative_to_the_largest_value() -> None:
 
 
 def test_difference_words_tell_rounding_from_a_missing_part() -> None:
-    assert "rounding" in first_layer.difference_words(2.3e-7, 16, True)
+    assert "2.3e-07 of its largest value. That is the rounding" in first_layer.difference_words(
+        2.3e-7, 16, True
+    )
     assert "more than rounding" in first_layer.difference_words(0.1, 16, True)
     assert "15 channels are missing" in first_layer.difference_words(0.5, 16, False)
+    assert "50% of its largest value" in first_layer.difference_words(0.5, 16, False)
     assert "missing" not in first_layer.difference_words(0.0, 1, False)
 
 
