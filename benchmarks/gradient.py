@@ -23,6 +23,7 @@ import PIL.Image  # noqa: E402
 
 from benchmarks.measure import Times, interleaved, machine, tell  # noqa: E402
 from saliency_core import explain, open_model  # noqa: E402
+from saliency_core.gallery import sample  # noqa: E402
 
 GOALS = {
     "gradient_mobilenet_v2_ratio": 0.75,
@@ -32,7 +33,9 @@ GOALS = {
 }
 CLASS = 3
 SEED = 11
-AGREE = 1e-3  # both must compute the same gradient: relative, float32 through some fifty layers
+PHOTO = "chelsea"  # of the gallery; as a PNG of the size of the model where bytes are wanted
+# A ReLU within float32 rounding of its kink moves the gradient by some 5e-3; a wrong class by about 1.
+AGREE = 1e-2
 
 
 class Case(NamedTuple):
@@ -106,7 +109,7 @@ def measured(case: Case, rounds: int) -> dict[str, float]:
     shown, plain = case.build("softmax"), case.build(None)
     plain.set_weights(shown.get_weights())
     model = open_model(shown, preprocessing=case.preprocessing, name=case.name)
-    picture = np.random.default_rng(SEED).integers(0, 256, model.card.input, np.uint8)
+    picture = np.rint(model.prepare(sample(PHOTO).read())).astype(np.uint8)
     point = model.prepare(picture)[None]
     probe = model.probe(f"class_logit({CLASS})")
     by_hand = hand_written(plain, case.by_hand, point)
@@ -159,7 +162,7 @@ def figures_of(name: str, times: Times) -> dict[str, float]:
 def png(picture: np.ndarray) -> bytes:
     """A picture as the bytes of a PNG file."""
     held = io.BytesIO()
-    PIL.Image.fromarray(picture).save(held, "PNG")
+    PIL.Image.fromarray(picture.squeeze()).save(held, "PNG")
     return held.getvalue()
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from saliency_core.arrays import Array
-from saliency_core.engine import backward, fold, nodes, precision
+from saliency_core.engine import backward, fold, nodes, pad, precision
 from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.inspect import Anatomy, examine
 from saliency_core.engine.runtime import tensorflow
@@ -41,7 +41,10 @@ class Compiled:
         self.frozen = frozen
         graph = fold.tidy(nodes.parse_graph(frozen.graph), [frozen.output])
         self.plain, self.anatomy = _with_probabilities(frozen, graph, examine(frozen, graph))
-        self.folded = fold.fold_norms(self.plain, self._ends())
+        shapes = {nodes.tensor_of(frozen.input): frozen.shape, **self.anatomy.tensors}
+        folded = fold.fold_norms(self.plain, self._ends())
+        self.norms_folded = len(folded.node) < len(self.plain.node)
+        self.folded = pad.fold_pads(folded, self._ends(), shapes)
         self._in_folded = {node.name for node in self.folded.node}
         self._functions: OrderedDict[Form, Callable[..., Any]] = OrderedDict()
         self._lock = threading.Lock()

@@ -173,5 +173,5 @@ def _card(compiled: Any, facts: dict[str, Any], preprocessing: str) -> Card:
         measured=tuple(facts.get("measured", ())),
         licence=facts.get("licence", ""),
         source=facts.get("source", ""),
-        norms_folded=len(compiled.folded.node) < len(compiled.plain.node),
+        norms_folded=compiled.norms_folded,
     )
