@@ -106,8 +106,8 @@ def reach_words(gradient: Array, reach: Array, chosen: int) -> str:
         said.append(f"Pixel ({row}, {column}) reaches {many}; no gradient is larger than its {value}.")
     none, cancelled = int((reach == 0).sum()), int(((reach > 0) & (gradient == 0)).sum())
     if none:
-        missed = "it" if chosen == 1 else "any"
-        said.append(f"{none} of the {reach.size} pixels do not reach {missed}: changing them changes nothing.")
+        what = "it" if chosen == 1 else "any"
+        said.append(f"{none} of the {reach.size} pixels do not reach {what}: changing them changes nothing.")
     if cancelled:
         said.append(f"In {cancelled} the weights cancel: the outputs change, their weighted sum does not.")
     return " ".join(said)
