@@ -64,6 +64,18 @@ def test_equal_to_tensorflow_s_own_gradient(side: Any, padding: str, depthwise: 
     assert same_as_tensorflow(graph, name, kind)
 
 
+@pytest.mark.parametrize(("inner", "outer"), [(1, 3), (1, 6), (3, 2)])
+def test_groups_of_channels_keep_to_themselves(inner: int, outer: int) -> None:
+    kernel = whole((3, 5, inner, outer), seed=1)
+
+    def build(pixels: Any) -> Any:
+        return tf.nn.conv2d(pixels, tf.constant(kernel, tf.float32), 1, "SAME", name="conv")
+
+    graph, name = graph_of(build, (*SIZE, CHANNELS))
+    assert marked(graph) == ["Conv2D"]
+    assert same_as_tensorflow(graph, name, tf.float32)
+
+
 @pytest.mark.parametrize("depthwise", [0, 1])
 def test_longer_steps_are_left_to_tensorflow(depthwise: int) -> None:
     graph, name = convolution((3, 3), "SAME", tf.float32, depthwise=depthwise, step=2)
