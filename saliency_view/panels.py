@@ -230,7 +230,7 @@ def evidence(made: Attribution, view: View) -> None:
         return
     mark = ":material/check_circle:" if found["good"] else ":material/error:"
     colour = "green" if found["good"] else "red"
-    aside = " beside a kink" if found["beside"] else ""
+    aside = " beside a kink" if found["beside"] or found.get("exactly") is not None else ""
     gap = plain(format(found["error"], ".1e"))
     st.markdown(
         f":{colour}[{mark}] **Checked:** map and network differ by {gap}{aside}",

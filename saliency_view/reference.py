@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import version
-from typing import Any
 
 import streamlit as st
 
+from saliency_core.models.catalogue import CATALOGUE
 from saliency_core.models.opening import menu
+from saliency_core.references import BIBLIOGRAPHY
 from saliency_core.registry import Registered, table
 from saliency_core.spec import REQUIRED, specs
 from saliency_view import compute
@@ -25,10 +26,7 @@ def draw() -> None:
         _models()
     with methods:
         for cls in _offered("method"):
-            _entry(
-                cls,
-                [("Values", "kind"), ("Formula", "formula"), ("Source", "cites"), ("Misleads", "misleads")],
-            )
+            _entry(cls, [("Values", "kind"), ("Formula", "formula"), ("Misleads", "misleads")])
     with targets:
         for cls in _offered("target"):
             _entry(cls, [])
@@ -40,6 +38,16 @@ def _models() -> None:
     st.write("Bundled models run at once. ImageNet networks are downloaded when they are first chosen.")
     rows = [{"Model": e.title, "Name": e.name, "Facts": e.facts, "About": e.about} for e in menu()]
     st.dataframe(rows, hide_index=True, width="stretch")
+    st.subheader("Papers of the ImageNet networks")
+    for entry in CATALOGUE.values():
+        for key in entry.cites:
+            st.markdown(f"**{plain(entry.title)}:** {_paper(key)}")
+
+
+def _paper(key: str) -> str:
+    """Return a reference as markdown, with the title as a link."""
+    one = BIBLIOGRAPHY[key]
+    return f"{plain(one.who)}: [{plain(one.title)}]({one.url}). {plain(one.venue)}, {one.year}."
 
 
 def _offered(family: str) -> list[type[Registered]]:
@@ -50,10 +58,10 @@ def _entry(cls: type[Registered], facts: list[tuple[str, str]]) -> None:
     st.subheader(plain(cls.title))
     st.write(plain(cls.summary()))
     for title, name in facts:
-        value: Any = getattr(cls, name, "")
-        text = ", ".join(value) if isinstance(value, tuple) else value
-        if text:
+        if text := getattr(cls, name, ""):
             st.markdown(f"**{title}:** {plain(text)}")
+    for key in cls.cites:
+        st.markdown(f"**Source:** {_paper(key)}")
     settings = [
         {
             "Setting": name,
