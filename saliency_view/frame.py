@@ -43,5 +43,6 @@ STYLE = """<style>
 [data-testid="stButtonGroup"] button { min-height: 2.5rem; }
 .stMainBlockContainer h2 { font-size: 1.3rem; }
 .stMainBlockContainer h3 { font-size: 1.05rem; }
+[data-testid="stTable"] td { vertical-align: top; overflow-wrap: anywhere; }
 @media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
 </style>"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 
 import streamlit as st
@@ -36,8 +37,7 @@ def draw() -> None:
 
 def _models() -> None:
     st.write("Bundled models run at once. ImageNet networks are downloaded when they are first chosen.")
-    rows = [{"Model": e.title, "Name": e.name, "Facts": e.facts, "About": e.about} for e in menu()]
-    st.dataframe(rows, hide_index=True, width="stretch")
+    _rows({"Model": f"{e.title} ({e.name})", "Facts": e.facts, "About": e.about} for e in menu())
     st.subheader("Papers of the ImageNet networks")
     for entry in CATALOGUE.values():
         for key in entry.cites:
@@ -48,6 +48,13 @@ def _paper(key: str) -> str:
     """Return a reference as markdown, with the title as a link."""
     one = BIBLIOGRAPHY[key]
     return f"{plain(one.who)}: [{plain(one.title)}]({one.url}). {plain(one.venue)}, {one.year}."
+
+
+def _rows(rows: Iterable[Mapping[str, str]]) -> None:
+    """Show a table whose long texts wrap."""
+    shown = [{name: plain(text) for name, text in row.items()} for row in rows]
+    if shown:
+        st.table(shown, hide_index=True)
 
 
 def _offered(family: str) -> list[type[Registered]]:
@@ -71,8 +78,7 @@ def _entry(cls: type[Registered], facts: list[tuple[str, str]]) -> None:
         }
         for name, spec in specs(cls).items()
     ]
-    if settings:
-        st.dataframe(settings, hide_index=True, width="stretch")
+    _rows(settings)
     st.code(_spelling(cls), language=None)
 
 
@@ -101,7 +107,7 @@ def _system() -> None:
         st.error(plain(status.trouble))
     rows = [{"Part": "Python", "Version": platform.python_version()}]
     rows += [{"Part": name, "Version": version(name)} for name in PARTS]
-    st.dataframe(rows, hide_index=True)
+    _rows(rows)
     st.caption(
         "Pictures stay in memory and leave this machine never; the only thing fetched from the network are "
         "weights of ImageNet networks, when one is chosen."
