@@ -72,7 +72,7 @@ def test_a_real_network_says_what_its_images_show(name: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_map_of_a_real_network_passes_the_check(name: str) -> None:
     model = opened(name)
-    for one in images_for(name)[:3]:
+    for one in images_for(name):
         made = explain(model, REAL / one["file"])
         assert made.units == "logit per grey level"
         assert made.evidence.precision == "float64"
