@@ -18,11 +18,11 @@ def draw() -> None:
     st.html(STYLE)
     chosen = st.navigation([_page(place) for place in PAGES], position="top")
     try:
-        state.current()
+        state.follow_address(chosen.url_path)
         chosen.run()
     except SaliencyError as problem:
         panels.problem(problem)
-    state.write_address()
+    state.write_address(chosen.url_path)
 
 
 def _page(place: Place) -> Page:
