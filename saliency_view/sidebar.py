@@ -40,9 +40,14 @@ def sidebar(view: View, labels: Sequence[str], layers: Layers) -> None:
 
 def _model(view: View, known: Facts) -> None:
     st.subheader("Model")
-    names = Options(list(entries()), lambda name: entries()[name].title)
+    names = Options(list(entries()), _menu_line)
     choose("Model", "model", names, view.model, lambda name: _change(model=name), bare=True)
     st.caption(plain(known.line))
+
+
+def _menu_line(name: str) -> str:
+    entry = entries()[name]
+    return f"{entry.title} ({entry.megabytes:.0f} MB download)" if entry.megabytes else entry.title
 
 
 def _image(view: View, known: Facts) -> None:
