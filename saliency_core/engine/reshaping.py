@@ -53,10 +53,9 @@ def _size(shape: Shape, axes: list[int]) -> int:
     return prod(shape[axis] for axis in axes if axis < len(shape))
 
 
-def _followed(
-    line: Line, old: tuple[int, ...], new: tuple[int, ...], before: Shape, after: Shape
-) -> Line | None:
+def _followed(line: Line, group: Group, before: Shape, after: Shape) -> Line | None:
     """Return the line on the axis of the new shape that moves with it, or None."""
+    old, new = group
     others = [axis for axis in old if axis < line.axis and before[axis] > 1]
     wide = [axis for axis in new if after[axis] > 1] or list(new[:1])
     if others or not wide or line.apart > 1:
