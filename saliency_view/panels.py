@@ -22,7 +22,7 @@ from saliency_core.spec import specs
 from saliency_core.workers.jobs import Job
 from saliency_view import compute, pictures, state
 from saliency_view.components.bars import Bar, bars
-from saliency_view.components.viewer import viewer
+from saliency_view.components.viewer import Box, viewer
 from saliency_view.controls import Options, choose
 from saliency_view.state import View
 from saliency_view.text import plain
@@ -110,10 +110,12 @@ def _look(look: Look) -> None:
     state.change(look=look.spelling)
 
 
-def map_viewer(made: Attribution, look: Look, key: str, *, busy: bool = False) -> Look:
+def map_viewer(
+    made: Attribution, look: Look, key: str, *, busy: bool = False, box: Box | None = None
+) -> Look:
     """Show the map over the pixels that the model saw; return the look that the visitor has given it there.
 
-    What the visitor sets goes into the address.
+    What the visitor sets goes into the address. `box` frames a part of the photo: top, left, bottom, right.
     """
     photo = photo_of(made)
     reduced = np.asarray(reduce_channels(made.values, look), np.float32)
@@ -138,6 +140,7 @@ def map_viewer(made: Attribution, look: Look, key: str, *, busy: bool = False) -
         busy=busy,
         quantity=QUANTITIES[made.kind],
         negated=look.sign == "negative",
+        box=box,
     )
     moved = replace(look, palette=shown.palette, opacity=shown.opacity, threshold=shown.threshold)
     if moved != look:

@@ -184,6 +184,7 @@ class Viewer {
     paintStage(parts.canvas, view, this.density, bare ? this.photo : this.overlay, {
       bare,
       marks,
+      box: shown.box,
       font: this.font,
       textAt: (row, column) => this.valueText(valueAt(shown, row, column)),
       colourAt: (row, column) => colourIn(this.picture, row, column),
