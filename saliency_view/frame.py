@@ -20,9 +20,17 @@ def draw() -> None:
     try:
         state.current()
         chosen.run()
+        if not state.travels():
+            st.caption(TOO_LONG)
     except SaliencyError as problem:
         panels.problem(problem)
     state.write_address()
+
+
+TOO_LONG = (
+    f":material/link_off: The spelling of this question is longer than the {state.LONGEST} characters that "
+    "an address can hold, so the address bar leaves it out. The raw map's file keeps it, under *recipe*."
+)
 
 
 def _page(place: Place) -> Page:

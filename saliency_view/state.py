@@ -76,8 +76,15 @@ def change(**words: Any) -> None:
 def write_address() -> None:
     """Put the view into the address bar, so that copying it reproduces the page."""
     wanted = asdict(current())
+    if not travels():
+        del wanted["target"]
     if dict(st.query_params) != wanted:
         st.query_params.from_dict(wanted)
+
+
+def travels() -> bool:
+    """Tell whether the address bar can hold the question as it is asked now."""
+    return len(current().target) <= LONGEST
 
 
 def tell(kind: str, sentences: list[str]) -> None:

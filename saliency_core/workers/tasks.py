@@ -95,7 +95,7 @@ def activation_task(params: Params, arrays: Arrays, report: Report) -> Answer:
 
 
 def linearity_task(params: Params, arrays: Arrays, report: Report) -> Answer:
-    """Compare the gradient of a weighted sum with the weighted sum of gradients; `parts` are weight and target."""
+    """Compare the gradient of a weighted sum with the weighted sum of gradients, part by part."""
     from saliency_core.checks.linearity import linearity
 
     parts = [(float(weight), parse("target", text)) for weight, text in params["parts"]]

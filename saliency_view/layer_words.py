@@ -1,0 +1,109 @@
+"""What is said of a layer and of a unit: shape, step, receptive field, and the facts of its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from saliency_core.models.anatomy import Field, Layer, Span
+from saliency_core.render.numbers import number_text
+from saliency_core.targets import LayerUnit
+from saliency_view.text import plain
+
+STEPS = {
+    "Add": "sum", "AddN": "sum", "AddV2": "sum", "AvgPool": "mean of windows", "BiasAdd": "weights and bias",
+    "ConcatV2": "channels put together", "Conv2D": "convolution", "Elu": "ELU", "LRN": "local norm",
+    "Conv2DBackpropInput": "transposed convolution", "DepthwiseConv2dNative": "depthwise convolution",
+    "LeakyRelu": "leaky ReLU", "LogSoftmax": "log softmax", "MatMul": "weights", "Max": "largest",
+    "MaxPool": "largest of windows", "Mean": "mean", "Mul": "product", "Pad": "border", "PadV2": "border",
+    "RealDiv": "quotient", "Relu": "ReLU", "Relu6": "ReLU6", "Reshape": "other shape", "Selu": "SELU",
+    "ResizeBilinear": "resize", "ResizeNearestNeighbor": "resize", "Sigmoid": "sigmoid", "Softmax": "softmax",
+    "Softplus": "softplus", "Sub": "difference", "Tanh": "tanh",
+}  # fmt: skip
+
+
+def step_words(layer: Layer) -> str:
+    """Return what computes a layer's values, in words where there are any."""
+    return STEPS.get(layer.op, layer.op)
+
+
+def shape_words(shape: Sequence[int]) -> str:
+    """Return a shape as text."""
+    return " x ".join(str(extent) for extent in shape)
+
+
+def field_words(field: Field, size: Sequence[int]) -> str:
+    """Return what a unit can see as text: height x width and the steps between neighbours."""
+    if field.rows is None or field.cols is None:
+        return "all of the image" if field.whole else f"{_extent(field.rows)} x {_extent(field.cols)} px"
+    steps = {_number(field.rows.step), _number(field.cols.step)}
+    return f"{_extent(field.rows)} x {_extent(field.cols)}, step {' x '.join(sorted(steps))}"
+
+
+def _extent(span: Span | None) -> str:
+    return "all" if span is None else _number(span.size)
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
+
+
+def reach_words(field: Field, size: Sequence[int]) -> tuple[float, float]:
+    """Return the shares of the image's height and width that a unit can see, at most 1."""
+    spans = zip((field.rows, field.cols), size, strict=False)
+    tall, wide = (1.0 if span is None else min(1.0, span.size / extent) for span, extent in spans)
+    return tall, wide
+
+
+def default_layer(layers: Sequence[Layer], size: Sequence[int]) -> str:
+    """Return the layer to start with: the deepest map whose units see at most half of the image each way."""
+    maps = [layer for layer in layers if layer.spatial] or list(layers)
+    near = [layer for layer in maps if max(reach_words(layer.field, size)) <= 0.5]
+    return (near or maps)[-1].name
+
+
+def outside(values: np.ndarray, box: tuple[int, int, int, int]) -> float:
+    """Return the share of |gradient| (H, W, C) that lies outside a box; 0 for a map of zeros."""
+    sizes = np.abs(values.astype(np.float64))
+    top, left, bottom, right = box
+    total, inside = sizes.sum(), sizes[top:bottom, left:right].sum()
+    beyond = sizes.copy()
+    beyond[top:bottom, left:right] = 0
+    return float(beyond.sum() / (beyond.sum() + inside)) if total else 0.0
+
+
+def half(values: np.ndarray) -> int:
+    """Return how few pixels hold half of |gradient| together."""
+    sizes = np.sort(np.abs(values.astype(np.float64)).sum(-1).reshape(-1))[::-1]
+    return int(np.searchsorted(np.cumsum(sizes), sizes.sum() / 2) + 1) if sizes.any() else 0
+
+
+def unit_words(
+    unit: LayerUnit, layer: Layer, value: float, values: np.ndarray, box: tuple[int, int, int, int]
+) -> str:
+    """Return what is known of a unit and its gradient (H, W, C), as markdown."""
+    top, left, bottom, right = box
+    name = f"neuron {unit.channel}" if len(layer.shape) == 1 else (
+        f"row {unit.row}, column {unit.col}, channel {unit.channel}"
+    )  # fmt: skip
+    said = f"**{plain(unit.layer)}**, {name}: activation **{plain(number_text(value))}**. "
+    everything = (top, left) == (0, 0) and (bottom, right) == values.shape[:2]
+    if everything:
+        said += "It can see the whole image. "
+    else:
+        said += (
+            f"It can see {bottom - top} x {right - left} pixels: rows {top} to {bottom - 1}, "
+            f"columns {left} to {right - 1}. "
+        )
+    share = outside(values, box)
+    if not values.any():
+        return said + "Its gradient is 0 in every pixel: no small change of one moves it on this image."
+    if not everything:
+        said += (
+            "Outside, the gradient is exactly 0. "
+            if share == 0
+            else f"**{plain(format(100 * share, '.2g'))} % of the gradient lies outside: this must not be.** "
+        )
+    few = half(values)
+    return said + f"Half of all |gradient| lies in {few} pixel{'s' if few > 1 else ''}.".replace("|", "\\|")
