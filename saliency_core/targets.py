@@ -22,7 +22,7 @@ from saliency_core.weights import Weights, unpacked
 
 OUTPUT = "output"
 FLAT = 32  # terms that a sum is written with before it is put into parentheses
-TOLD = 6  # terms that a heading has room for
+TOLD = 4  # terms that a heading has room for
 
 
 class Reader(Protocol):
@@ -265,11 +265,14 @@ class Combined(Target):
         return Combined(tuple((weight, part.freeze(reader)) for weight, part in self.terms))
 
     def ask(self, reader: Reader) -> Question:
-        total = Question()
+        total, words = Question(), ""
         for weight, part in self.terms:
-            total = total.plus(part.ask(reader), weight)
-        few = len(self.terms) <= TOLD
-        words = self.spelled() if few else f"weighted sum of {len(self.terms)} targets"
+            asked = part.ask(reader)
+            total = total.plus(asked, weight)
+            sign = ("minus " if weight < 0 else "") if not words else (" minus " if weight < 0 else " plus ")
+            words += sign + ("" if abs(weight) == 1 else f"{abs(weight):.4g} x ") + asked.words
+        if len(self.terms) > TOLD:
+            words = f"weighted sum of {len(self.terms)} targets"
         return Question(total.seeds, total.offset, total.unit, words)
 
     def spelled(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from saliency_core.models.anatomy import Field, Layer, Span
-from saliency_core.render.numbers import number_text
+from saliency_core.render.numbers import MINUS, number_text
 from saliency_core.targets import LayerUnit
 from saliency_view.text import plain
 
@@ -33,7 +33,7 @@ def shape_words(shape: Sequence[int]) -> str:
     return " x ".join(str(extent) for extent in shape)
 
 
-def field_words(field: Field, size: Sequence[int]) -> str:
+def field_words(field: Field) -> str:
     """Return what a unit can see as text: height x width and the steps between neighbours."""
     if field.rows is None or field.cols is None:
         return "all of the image" if field.whole else f"{_extent(field.rows)} x {_extent(field.cols)} px"
@@ -46,10 +46,22 @@ def _extent(span: Span | None) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
+    return (f"{value:.0f}" if value == round(value) else f"{value:.1f}").replace("-", MINUS)
 
 
-def reach_words(field: Field, size: Sequence[int]) -> tuple[float, float]:
+def offset_words(field: Field) -> str:
+    """Return in full what the first and the next units see."""
+    said = []
+    for name, span in (("rows", field.rows), ("columns", field.cols)):
+        if span is None:
+            said.append(f"every unit may see all {name}")
+        else:
+            first, last, step = (_number(n) for n in (span.first, span.last, span.step))
+            said.append(f"the first unit sees {name} {first} to {last}, the next {step} further on")
+    return "; ".join(said)
+
+
+def shares_seen(field: Field, size: Sequence[int]) -> tuple[float, float]:
     """Return the shares of the image's height and width that a unit can see, at most 1."""
     spans = zip((field.rows, field.cols), size, strict=False)
     tall, wide = (1.0 if span is None else min(1.0, span.size / extent) for span, extent in spans)
@@ -59,7 +71,7 @@ def reach_words(field: Field, size: Sequence[int]) -> tuple[float, float]:
 def default_layer(layers: Sequence[Layer], size: Sequence[int]) -> str:
     """Return the layer to start with: the deepest map whose units see at most half of the image each way."""
     maps = [layer for layer in layers if layer.spatial] or list(layers)
-    near = [layer for layer in maps if max(reach_words(layer.field, size)) <= 0.5]
+    near = [layer for layer in maps if max(shares_seen(layer.field, size)) <= 0.5]
     return (near or maps)[-1].name
 
 

@@ -31,6 +31,7 @@ QUANTITIES = {"sensitivity": "Gradient", "contribution": "Contribution", "region
 CHANNELS = {1: ("gray",), 3: ("red", "green", "blue")}
 CLIPS = (90.0, 95.0, 99.0, 99.9, 100.0)
 NARROW = 152  # pixels
+SPELLED = 160  # characters of a target beside other facts
 
 
 def problem(error: SaliencyError) -> None:
@@ -148,13 +149,18 @@ def map_viewer(
     return moved
 
 
+def shortened(spelling: str) -> str:
+    """Return a spelling as far as a line of facts has room for it."""
+    return spelling if len(spelling) <= SPELLED else f"{spelling[:SPELLED]} …"
+
+
 def facts_line(made: Attribution, view: View) -> None:
     """Show which image, model and settings every number on the page belongs to."""
     recipe = made.recipe
     parts = (
         f"Image: {pictures.facts_of(view)}",
         f"Model: {recipe['model']}, SHA-256 {recipe['model_sha256'][:12]}, {recipe['preprocessing']}",
-        f"Recipe: {recipe['method']} of {recipe['explained']}, fit {recipe['fit']}",
+        f"Recipe: {recipe['method']} of {shortened(recipe['explained'])}, fit {recipe['fit']}",
         f"{made.seconds:.3f} s",
     )
     st.caption(plain(" · ".join(parts)), help="Every number on this page belongs to what is named here.")

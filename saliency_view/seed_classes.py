@@ -39,12 +39,18 @@ def target_of(lines: Sequence[Line]) -> Target:
     return terms[0][1] if len(terms) == 1 and terms[0][0] == 1 else Combined(terms)
 
 
-def parts_of(lines: Sequence[Line]) -> list[tuple[float, Target]]:
-    """Return a weight and a target without one for each line; a line alone is taken apart by its classes."""
+def parts_of(lines: Sequence[Line], predicted: Sequence[int]) -> list[tuple[float, Target]]:
+    """Return a weight and a target without one for each line, to see whether their maps add up.
+
+    A line alone is taken apart by its classes; a class alone is put together with the likeliest other one.
+    """
     if len(lines) == 1:
         weight, classes = lines[0]
-        many = [(weight, [index]) for index in classes[:-1]] + [(weight, classes[-1:])]
-        lines = many if len(classes) > 1 else [(1.5 * weight, classes), (-0.5 * weight, classes)]
+        other = [index for index in predicted if index not in classes][:1]
+        lines = (
+            [(weight, classes[:1]), (weight, classes[1:])] if classes[1:] else [(2.0, classes), (-0.5, other)]
+        )
+        lines = [line for line in lines if line[1]]
     return [(weight, target_of([(1.0, classes)])) for weight, classes in lines]
 
 
@@ -83,19 +89,21 @@ def _line(lines: list[Line], place: int, names: list[str]) -> None:
 
         return on_change
 
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.number_input(
-            "Weight" if not place else f"Weight {place + 1}", key=keys["weight"], step=0.5, format="%.4g",
-            width=128, on_change=told(lambda: [(float(st.session_state[keys["weight"]]), classes)]),
-        )  # fmt: skip
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+            st.number_input(
+                f"Weight {place + 1}", key=keys["weight"], step=0.5, format="%.4g", width=150,
+                on_change=told(lambda: [(float(st.session_state[keys["weight"]]), classes)]),
+            )  # fmt: skip
+            st.button(
+                "Remove", key=keys["remove"], icon=":material/delete:", type="tertiary",
+                disabled=len(lines) == 1, help="Take this line away.", on_click=told(list),
+            )  # fmt: skip
         st.multiselect(
-            "Classes" if not place else f"Classes {place + 1}", range(len(names)), key=keys["classes"],
+            f"Classes of weight {place + 1}", range(len(names)), key=keys["classes"],
             format_func=lambda index: f"{names[index]} ({index})", placeholder="Choose classes",
+            label_visibility="collapsed",
             on_change=told(lambda: [(weight, list(st.session_state[keys["classes"]]))]),
-        )  # fmt: skip
-        st.button(
-            "", key=keys["remove"], icon=":material/delete:", disabled=len(lines) == 1,
-            help=f"Take line {place + 1} away", on_click=told(list),
         )  # fmt: skip
 
 

@@ -57,11 +57,11 @@ def target_of(seed: Array, layer: str) -> OutputSeed:
 
 
 def parts_of(seed: Array, layer: str) -> list[tuple[float, Target]]:
-    """Return a weighting in two parts, half of the cells each; one cell in two parts of its weight."""
+    """Return a weighting in two parts, half of the cells each; a cell alone with the cell beside it."""
     places = np.argwhere(seed)
     if len(places) < 2:
-        target = target_of(seed, layer)
-        return [(1.5, target), (-0.5, target)]
+        beside = np.roll(seed.reshape(-1), seed.shape[-1]).reshape(seed.shape)
+        return [(2.0, target_of(seed, layer)), (-0.5, target_of(beside, layer))]
     first = np.array(seed)
     first[tuple(places[len(places) // 2 :].T)] = 0
     return [(1.0, target_of(first, layer)), (1.0, target_of(seed - first, layer))]

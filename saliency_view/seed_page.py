@@ -40,7 +40,7 @@ def draw() -> None:
         return
     st.caption(INTRO)
     job = compute.ask("explain", "explain", params_of(view, picture, view.target), {"image": picture.pixels})
-    left, right = st.columns([5, 7], gap="large")
+    left, right = st.columns([4, 7], gap="medium")
     with left:
         parts = _editor(view, picture, opened, job)
         _spelling(view)
@@ -80,7 +80,7 @@ def _classes(target: Target, view: View, opened: Opened, job: Job) -> Parts:
     shown = lines or [(1.0, [predicted[0].index if predicted else 0])]
     labels = opened.labels or list(known.labels)
     seed_classes.class_editor(shown, known, labels, [one.index for one in predicted[:NEAREST]])
-    return seed_classes.parts_of(lines) if lines else []
+    return seed_classes.parts_of(lines, [one.index for one in predicted]) if lines else []
 
 
 def _mask(view: View, picture: Image, opened: Opened, target: Any) -> Parts:
@@ -125,9 +125,9 @@ def _linearity(view: View, picture: Image, parts: Parts) -> None:
     found = job.result.message
     mark, colour = (":material/check_circle:", "green") if found["good"] else (":material/error:", "red")
     left, right = equation([weight for weight, _ in parts])
-    gap = plain(format(found["difference"], ".1e"))
+    gap = f"differ by {found['difference']:.1e}" if found["difference"] else "are equal to the last bit"
     st.markdown(
-        f":{colour}[{mark}] **Linear:** {plain(left)} and {plain(right)} differ by {gap}",
+        f":{colour}[{mark}] **Linear:** {plain(left)} and {plain(right)} {plain(gap)}",
         help=plain(
             f"Both sides were computed with the plain gradient. {named(parts)} The figure is the largest "
             "difference in any pixel, relative to the largest value of any term; below 1e-5 is rounding."
@@ -140,9 +140,9 @@ def equation(weights: Sequence[float]) -> tuple[str, str]:
     one, many = "", ""
     for place, weight in enumerate(weights):
         sign = ("-" if weight < 0 else "") if not place else (" - " if weight < 0 else " + ")
-        size = f"{sign}{abs(weight):.3g}"
-        one += f"{size} {_letter(place)}"
-        many += f"{size} map({_letter(place)})"
+        size = sign + ("" if abs(weight) == 1 else f"{abs(weight):.3g} ")
+        one += f"{size}{_letter(place)}"
+        many += f"{size}map({_letter(place)})"
     return f"map({one})", many
 
 

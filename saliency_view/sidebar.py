@@ -27,6 +27,7 @@ from saliency_view import pictures, state
 from saliency_view.components.gallery import Shot, gallery
 from saliency_view.controls import Options, choose, settings
 from saliency_view.facts import Facts, entries, facts
+from saliency_view.panels import shortened
 from saliency_view.sitemap import PAGES
 from saliency_view.state import OWN, View
 from saliency_view.text import plain
@@ -35,7 +36,6 @@ Layers = Sequence[Mapping[str, Any]]
 ACCEPTED = ("png", "jpg", "jpeg", "webp", "avif", "bmp", "tif", "tiff", "gif")
 FIT_TITLES = {"crop": "Crop to the centre", "stretch": "Stretch to fit", "pad": "Show all, extend the edges"}
 THUMBNAIL = 96
-SPELLED = 160  # characters of a weighting that the sidebar has room for
 
 
 def sidebar(view: View, labels: Sequence[str], layers: Layers, *, target: bool = True) -> None:
@@ -110,7 +110,7 @@ def _target(view: View, known: Facts, labels: Sequence[str], layers: Layers) -> 
     kinds = Options(list(offered), lambda id: offered[id].title)
     choose("Target", "target-kind", kinds, target.id, lambda id: _switch(id, known, layers), bare=True)
     if isinstance(target, Combined | OutputSeed):
-        st.caption(plain(view.target if len(view.target) <= SPELLED else view.target[:SPELLED] + " …"))
+        st.caption(plain(shortened(view.target)))
         _elsewhere("Edit this weighting", "output-gradient", "tune")
         return
     if isinstance(target, LayerUnit | LayerChannel):

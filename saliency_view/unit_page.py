@@ -22,8 +22,9 @@ from saliency_view.facts import facts
 from saliency_view.layer_words import (
     default_layer,
     field_words,
-    reach_words,
+    offset_words,
     shape_words,
+    shares_seen,
     step_words,
     unit_words,
 )
@@ -36,7 +37,7 @@ from saliency_view.text import plain
 WANTED = "unit-layer"  # a layer that was chosen before its values are known, with its model
 INTRO = (
     "Every step of the network, from the pixels to the answer. Choose a layer, a channel and a cell: the map "
-    "shows which pixels this one unit depends on, and the frame what it could see at all."
+    "shows which pixels this one unit depends on, and the frame what it could see."
 )
 
 
@@ -111,15 +112,22 @@ def _layer_name(view: View, layers: list[Layer]) -> str:
 
 
 def _choose_layer(view: View, layers: list[Layer], chosen: str) -> None:
-    size = facts(view.model).input
-    rows = [Row(one.name, step_words(one), shape_words(one.shape), field_words(one.field, size),
-                *reach_words(one.field, size)) for one in layers]  # fmt: skip
+    rows = [_row(one, facts(view.model).input) for one in layers]
     picked = layer_list(
-        key=f"layers-{view.model}", rows=rows, selected=_listed(chosen, layers), title=f"{len(rows)} layers"
+        key=f"layers-{view.model}",
+        rows=rows,
+        selected=_listed(chosen, layers),
+        title="1 layer" if len(rows) == 1 else f"{len(rows)} layers",
     )
     if picked is not None and picked != chosen:
         st.session_state[WANTED] = (view.model, picked)
         st.rerun()
+
+
+def _row(layer: Layer, size: tuple[int, int, int]) -> Row:
+    tall, wide = shares_seen(layer.field, size)
+    field, detail = field_words(layer.field), offset_words(layer.field)
+    return Row(layer.name, step_words(layer), shape_words(layer.shape), field, detail, tall, wide)
 
 
 def _listed(name: str, layers: list[Layer]) -> str:
@@ -144,13 +152,14 @@ def _unit(view: View, layer: Layer, values: np.ndarray, labels: list[str]) -> La
     small, side = channel_maps.shrunk(maps)
     note = "" if side == 1 else f"; each pixel of a picture is the mean of {side} x {side} cells"
     most = maps.reshape(-1, maps.shape[2])
+    count = "1 channel" if maps.shape[2] == 1 else f"{maps.shape[2]} channels"
     picked = tiles(
         key=f"tiles-{view.model}-{layer.tensor}",
         levels=channel_maps.levels(small, colours),
         peaks=most[np.abs(most).argmax(0), np.arange(maps.shape[2])],
         colours=colours,
         selected=unit.channel,
-        title=f"{layer.name}: {maps.shape[2]} channels of {maps.shape[0]} x {maps.shape[1]}",
+        title=f"{layer.name}: {count} of {maps.shape[0]} x {maps.shape[1]}",
         unit=f"activation, one scale for all; {channel_maps.CLIP:g} % of the values lie within it{note}",
     )
     channel = unit.channel if picked is None else picked
@@ -219,13 +228,13 @@ def _map(
     """Draw the finished map with what it says, or how far it is with the last one dimmed behind."""
     if job.state == "done":
         made = panels.attribution(job)
-        st.session_state["unit-shown"] = (job, view, box)
+        frame = None if box == (0, 0, *made.point.shape[:2]) else box  # nothing to tell from the rest
+        st.session_state["unit-shown"] = (job, view, frame)
         st.markdown(unit_words(unit, layer, value, made.values, box))
-        look = panels.map_viewer(made, panels.look_controls(view, made.point.shape[2]), "unit-map", box=box)
+        look = panels.map_viewer(made, panels.look_controls(view, made.point.shape[2]), "unit-map", box=frame)
         panels.facts_line(made, view)
-        with st.container(horizontal=True):
-            _to_explain(unit)
-            panels.downloads(made, look)
+        _to_explain(unit)
+        panels.downloads(made, look)
         return
     if job.ended:
         panels.failure(job)

@@ -46,7 +46,7 @@ class Layers {
       const sees = make("span", { class: "layer-sees" }, glyph, make("span", { text: row.sees }));
       const button = make("button", { type: "button", class: "layer", onclick: () => this.pick(row.name) });
       button.append(name, make("span", { class: "layer-shape", text: row.shape }), sees);
-      button.title = row.name;
+      button.title = `${row.name}: ${row.detail}`;
       button.dataset.name = row.name;
       button.dataset.text = `${place} ${row.name} ${row.step} ${row.shape} ${row.sees}`.toLowerCase();
       button.setAttribute("aria-label", `${row.name}, ${row.step}, shape ${row.shape}, a unit sees ${row.sees}`);
@@ -85,6 +85,6 @@ class Layers {
 
   reveal() {
     const item = this.list.querySelector("[aria-pressed=true]")?.parentNode;
-    if (item) this.list.scrollTop = item.offsetTop - this.list.offsetTop - this.list.clientHeight / 3;
+    if (item) this.list.scrollTop = item.offsetTop - this.list.firstChild.offsetTop - 3 * item.offsetHeight;
   }
 }

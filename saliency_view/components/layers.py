@@ -18,12 +18,16 @@ _layers = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Row:
-    """One layer as text: its name, what computes it, its shape, what a unit sees, and as shares 0..1."""
+    """One layer as text: its name, what computes it, its shape, what a unit sees, in short and in full.
+
+    `tall` and `wide` are the shares of the image that it sees, 0..1.
+    """
 
     name: str
     step: str
     shape: str
     sees: str
+    detail: str
     tall: float
     wide: float
 

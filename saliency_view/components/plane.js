@@ -11,8 +11,8 @@ class Plane {
     this.reading = make("p", { class: "plane-reading muted", "aria-live": "polite" });
     this.scale = buildScale();
     this.brush = buildBrush(this);
-    this.node = make("section", { class: "part plane" }, this.title, this.canvas, this.reading, this.scale.node);
-    this.node.append(this.brush.node);
+    const parts = [this.title, this.brush.node, this.canvas, this.reading, this.scale.node];
+    this.node = make("section", { class: "part plane" }, ...parts);
     this.watch = new ResizeObserver(() => this.fit());
     this.watch.observe(this.node);
     this.sendLater = debounced(() => this.send?.(), 120);

@@ -1,5 +1,7 @@
 // The channels of a layer as small pictures; a press on one asks for it once.
 
+const GAP = 5; // pixels between rows
+
 class Tiles {
   constructor(root) {
     this.title = make("p", { class: "heading" });
@@ -73,7 +75,8 @@ class Tiles {
 
   reveal() {
     const { item } = this.tiles[this.selected] ?? {};
-    if (item) this.list.scrollTop = item.offsetTop - this.list.offsetTop - this.list.clientHeight / 3;
+    const above = this.list.firstChild;
+    if (item) this.list.scrollTop = item.offsetTop - above.offsetTop - 2 * (item.offsetHeight + GAP);
   }
 
   press(event) {

@@ -310,8 +310,16 @@ def test_names_survive_in_the_spelling_of_a_sum(layer):
         (ClassProbability(0), "probability", "probability of class 0 (cat)"),
         (ClassDifference(0, 2), "logit", "logit of class 0 (cat) minus logit of class 2 (eel)"),
         (LayerUnit("conv", 1, 2, 3), "activation", "activation of conv, row 1, column 2, channel 3"),
-        (ClassLogit(0) + 2 * ClassLogit(1), "logit", "1.0*class_logit(0) + 2.0*class_logit(1)"),
-        (ClassLogit(0) - ClassProbability(0), "mixed units", "1.0*class_logit(0) - 1.0*class_probability(0)"),
+        (
+            ClassLogit(0) + 2 * ClassLogit(1),
+            "logit",
+            "logit of class 0 (cat) plus 2 x logit of class 1 (dog)",
+        ),
+        (
+            ClassLogit(0) - ClassProbability(0),
+            "mixed units",
+            "logit of class 0 (cat) minus probability of class 0 (cat)",
+        ),
     ],
 )
 def test_a_question_says_its_unit_and_what_it_asks(target, unit, words):
