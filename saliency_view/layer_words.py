@@ -37,8 +37,8 @@ def field_words(field: Field) -> str:
     """Return what a unit can see as text: height x width and the steps between neighbours."""
     if field.rows is None or field.cols is None:
         return "all of the image" if field.whole else f"{_extent(field.rows)} x {_extent(field.cols)} px"
-    steps = {_number(field.rows.step), _number(field.cols.step)}
-    return f"{_extent(field.rows)} x {_extent(field.cols)}, step {' x '.join(sorted(steps))}"
+    steps = dict.fromkeys((_number(field.rows.step), _number(field.cols.step)))
+    return f"{_extent(field.rows)} x {_extent(field.cols)}, step {' x '.join(steps)}"
 
 
 def _extent(span: Span | None) -> str:

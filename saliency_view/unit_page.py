@@ -143,7 +143,7 @@ def _unit(view: View, layer: Layer, values: np.ndarray, labels: list[str]) -> La
     if st.session_state.pop(WANTED, None) is not None:
         state.change(target=unit.spelling)
     if maps is None:
-        picked = neurons(view, layer, values, unit.channel, labels)
+        picked = neurons(view, layer, values, unit, labels)
         return _picked(unit, LayerUnit(unit.layer, 0, 0, picked))
     if max(maps.shape[:2]) > LARGEST:
         st.info(f"This map is {shape_words(layer.shape)}: too large to show its channels here.")
@@ -206,7 +206,7 @@ def _explained(view: View, picture: Image, unit: LayerUnit) -> None:
     if maps is None:
         _map(view, job, unit, layer, float(values[unit.channel]), box)
         return
-    left, right = st.columns([4, 7], gap="medium")
+    left, right = st.columns([3, 7], gap="medium")
     with left:
         one = maps[..., unit.channel]
         row, col = plane(

@@ -12,7 +12,8 @@ class Layers {
     const names = HEADS.map((text) => make("span", { text }));
     const columns = make("div", { class: "layers-columns muted", "aria-hidden": "true" }, ...names);
     const head = make("div", { class: "layers-head" }, this.title, this.filter);
-    this.node = make("section", { class: "part" }, head, columns, this.list, this.none);
+    this.scroll = make("div", { class: "layers-scroll" }, columns, this.list);
+    this.node = make("section", { class: "part" }, head, this.scroll, this.none);
     this.list.addEventListener("keydown", (event) => this.walk(event));
     root.append(this.node);
   }
@@ -65,7 +66,7 @@ class Layers {
       found += fits;
     }
     this.none.hidden = found > 0;
-    this.list.hidden = !found;
+    this.scroll.hidden = !found;
   }
 
   walk(event) {
@@ -85,6 +86,6 @@ class Layers {
 
   reveal() {
     const item = this.list.querySelector("[aria-pressed=true]")?.parentNode;
-    if (item) this.list.scrollTop = item.offsetTop - this.list.firstChild.offsetTop - 3 * item.offsetHeight;
+    if (item) this.scroll.scrollTop = item.offsetTop - this.list.firstChild.offsetTop - 3 * item.offsetHeight;
   }
 }

@@ -19,7 +19,7 @@ from tools.live import CHROMIUM, chromium, rest, server
 
 PATIENCE_MS = 60_000  # on a busy machine; none of it is slept where the condition holds
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "accept_downloads": True}
-LOOKED_UP = re.compile(r"404.*/\w+/_stcore/(health|host-config)")  # Streamlit looks for its root this way
+LOOKED_UP = re.compile(r"404.*/[\w-]+/_stcore/(health|host-config)")  # Streamlit looks for its root this way
 Visit = Callable[..., "Visitor"]
 
 
