@@ -17,9 +17,12 @@ def as_maps(values: np.ndarray) -> np.ndarray | None:
     return values if values.ndim == 3 else values[:, None, :] if values.ndim == 2 else None
 
 
-def colours_of(values: np.ndarray, clip: float = 100.0) -> Colours:
-    """Return colours for values: two hues where some are negative, dark to light where none is."""
-    family = DIVERGING if float(values.min()) < 0 else SEQUENTIAL
+def colours_of(values: np.ndarray, clip: float = 100.0, *, among: np.ndarray | None = None) -> Colours:
+    """Return colours for values: two hues where some are negative, dark to light where none is.
+
+    `among` are the values of the whole layer, so that all its channels have the same hues.
+    """
+    family = DIVERGING if float((values if among is None else among).min()) < 0 else SEQUENTIAL
     return Colours(limit(values, clip), family, palettes(family)[0].lut)
 
 

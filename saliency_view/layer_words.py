@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from saliency_core.attribution import Attribution
 from saliency_core.models.anatomy import Field, Layer, Span
 from saliency_core.render.numbers import MINUS, number_text
 from saliency_core.targets import LayerUnit
@@ -92,30 +93,31 @@ def half(values: np.ndarray) -> int:
 
 
 def unit_words(
-    unit: LayerUnit, layer: Layer, value: float, values: np.ndarray, box: tuple[int, int, int, int]
+    unit: LayerUnit, layer: Layer, value: float, made: Attribution, box: tuple[int, int, int, int]
 ) -> str:
-    """Return what is known of a unit and its gradient (H, W, C), as markdown."""
+    """Return what is known of a unit and its map, as markdown."""
     top, left, bottom, right = box
-    name = f"neuron {unit.channel}" if len(layer.shape) == 1 else (
-        f"row {unit.row}, column {unit.col}, channel {unit.channel}"
+    place = f"neuron {unit.channel}"
+    if len(layer.shape) > 1:
+        place = f"row {unit.row}, column {unit.col}, channel {unit.channel}"
+    said = f"**{plain(unit.layer)}**, {place}: activation **{plain(number_text(value))}**. "
+    everything = box == (0, 0, *made.point.shape[:2])
+    said += "It can see the whole image. " if everything else (
+        f"It can see {bottom - top} x {right - left} pixels: rows {top} to {bottom - 1}, "
+        f"columns {left} to {right - 1}. "
     )  # fmt: skip
-    said = f"**{plain(unit.layer)}**, {name}: activation **{plain(number_text(value))}**. "
-    everything = (top, left) == (0, 0) and (bottom, right) == values.shape[:2]
-    if everything:
-        said += "It can see the whole image. "
-    else:
-        said += (
-            f"It can see {bottom - top} x {right - left} pixels: rows {top} to {bottom - 1}, "
-            f"columns {left} to {right - 1}. "
-        )
-    share = outside(values, box)
-    if not values.any():
-        return said + "Its gradient is 0 in every pixel: no small change of one moves it on this image."
-    if not everything:
-        said += (
-            "Outside, the gradient is exactly 0. "
-            if share == 0
-            else f"**{plain(format(100 * share, '.2g'))} % of the gradient lies outside: this must not be.** "
-        )
-    few = half(values)
-    return said + f"Half of all |gradient| lies in {few} pixel{'s' if few > 1 else ''}.".replace("|", "\\|")
+    return said + (_map_words(made, box, everything) if made.values.shape == made.point.shape else "")
+
+
+def _map_words(made: Attribution, box: tuple[int, int, int, int], everything: bool) -> str:
+    """Return what a map with a value for every pixel says of the part that the unit can see."""
+    name = "gradient" if made.kind == "sensitivity" else "contribution"
+    if not made.values.any():
+        return f"The {name} is 0 in every pixel: no small change of one moves the unit on this image."
+    said, share = "", outside(made.values, box)
+    if not everything and share == 0:
+        said = f"Outside, the {name} is exactly 0. "
+    elif not everything:
+        said = f"**{plain(format(100 * share, '.2g'))} % of the {name} lies outside, which must not be.** "
+    few = half(made.values)
+    return said + f"Half of all \\|{name}\\| lies in {few} pixel{'s' if few > 1 else ''}."

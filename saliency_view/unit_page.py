@@ -212,7 +212,7 @@ def _explained(view: View, picture: Image, unit: LayerUnit) -> None:
         row, col = plane(
             key=f"plane-{view.model}-{layer.tensor}-{unit.channel}",
             values=one,
-            colours=channel_maps.colours_of(one),
+            colours=channel_maps.colours_of(one, among=maps),
             title=f"Channel {unit.channel}: press a cell",
             unit="activation; the scale is this channel's own",
             cell=(unit.row, unit.col),
@@ -230,7 +230,7 @@ def _map(
         made = panels.attribution(job)
         frame = None if box == (0, 0, *made.point.shape[:2]) else box  # nothing to tell from the rest
         st.session_state["unit-shown"] = (job, view, frame)
-        st.markdown(unit_words(unit, layer, value, made.values, box))
+        st.markdown(unit_words(unit, layer, value, made, box))
         look = panels.map_viewer(made, panels.look_controls(view, made.point.shape[2]), "unit-map", box=frame)
         panels.facts_line(made, view)
         _to_explain(unit)

@@ -83,7 +83,8 @@ function paintMark(brush, view, [row, column], chosen) {
 // A dashed frame around the pixels that count; white on black shows on every picture.
 function paintBox(brush, view, [top, left, bottom, right]) {
   const { scale } = view;
-  const place = [view.left + left * scale, view.top + top * scale, (right - left) * scale, (bottom - top) * scale];
+  const size = [(right - left) * scale + 2, (bottom - top) * scale + 2]; // around the pixels, not over them
+  const place = [view.left + left * scale - 1, view.top + top * scale - 1, ...size];
   brush.lineJoin = "miter";
   brush.strokeStyle = "rgb(0 0 0 / 0.8)";
   brush.lineWidth = 3.5;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -58,8 +60,9 @@ def test_half_of_a_gradient_lies_in_few_pixels(sizes: list[float], few: int) -> 
 def test_a_sentence_is_made_of_the_numbers() -> None:
     values = np.zeros((20, 12, 1), np.float32)
     values[2, 3] = 1
+    made = SimpleNamespace(values=values, point=values, kind="sensitivity")
     box = NARROW.box(1, 2, (20, 12))
-    said = unit_words(LayerUnit("conv", 1, 2, 1), CONV, 0.5, values, box)
+    said = unit_words(LayerUnit("conv", 1, 2, 1), CONV, 0.5, made, box)
     assert "row 1, column 2, channel 1" in said
     assert (
         "It can see 10 x 7 pixels: rows 1 to 10, columns 2 to 8. Outside, the gradient is exactly 0." in said
@@ -67,7 +70,10 @@ def test_a_sentence_is_made_of_the_numbers() -> None:
     assert "lies in 1 pixel." in said
     values[0, 0] = 1
     assert "50 % of the gradient lies outside" in unit_words(
-        LayerUnit("conv", 1, 2, 1), CONV, 0.5, values, box
+        LayerUnit("conv", 1, 2, 1), CONV, 0.5, made, box
     ).replace("\\", "")
-    assert "0 in every pixel" in unit_words(LayerUnit("conv"), CONV, 0.0, 0 * values, box)
+    values[:] = 0
+    assert "gradient is 0 in every pixel" in unit_words(LayerUnit("conv"), CONV, 0.0, made, box)
+    made.kind, made.values = "region", np.ones((2, 2), np.float32)
+    assert unit_words(LayerUnit("conv"), CONV, 0.0, made, box).endswith("columns 2 to 8. ")
     assert step_words(CONV) == "ReLU"
