@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from saliency_core.render.palettes import DIVERGING, SEQUENTIAL, palettes
@@ -10,6 +12,29 @@ from saliency_view.components.plane import Colours
 
 SMALL = 32  # cells along the longer side of a thumbnail
 CLIP = 99.5  # percent of the values other than 0 that the colours tell apart
+
+
+@dataclass(frozen=True)
+class Thumbnails:
+    """The channels of a layer as small pictures on one scale.
+
+    levels: uint8 (n, h, w), places in the palette. peaks: (n,), the value of the largest size in each.
+    side: how many cells each way one pixel is the mean of.
+    """
+
+    levels: np.ndarray
+    peaks: np.ndarray
+    side: int
+    colours: Colours
+
+
+def thumbnails(maps: np.ndarray) -> Thumbnails:
+    """Return small pictures of maps (h, w, n)."""
+    colours = colours_of(maps, CLIP)
+    small, side = shrunk(maps)
+    flat = maps.reshape(-1, maps.shape[2])
+    peaks = flat[np.abs(flat).argmax(0), np.arange(maps.shape[2])]
+    return Thumbnails(levels(small, colours), peaks, side, colours)
 
 
 def as_maps(values: np.ndarray) -> np.ndarray | None:

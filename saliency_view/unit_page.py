@@ -148,23 +148,29 @@ def _unit(view: View, layer: Layer, values: np.ndarray, labels: list[str]) -> La
     if max(maps.shape[:2]) > LARGEST:
         st.info(f"This map is {shape_words(layer.shape)}: too large to show its channels here.")
         return unit
-    colours = channel_maps.colours_of(maps, channel_maps.CLIP)
-    small, side = channel_maps.shrunk(maps)
-    note = "" if side == 1 else f"; each pixel of a picture is the mean of {side} x {side} cells"
-    most = maps.reshape(-1, maps.shape[2])
-    count = "1 channel" if maps.shape[2] == 1 else f"{maps.shape[2]} channels"
-    picked = tiles(
-        key=f"tiles-{view.model}-{layer.tensor}",
-        levels=channel_maps.levels(small, colours),
-        peaks=most[np.abs(most).argmax(0), np.arange(maps.shape[2])],
-        colours=colours,
-        selected=unit.channel,
-        title=f"{layer.name}: {count} of {maps.shape[0]} x {maps.shape[1]}",
-        unit=f"activation, one scale for all; {channel_maps.CLIP:g} % of the values lie within it{note}",
-    )
+    picked = _tiles(view, layer, maps, unit.channel)
     channel = unit.channel if picked is None else picked
     row, col, _ = channel_maps.strongest(maps, channel)
     return _picked(unit, unit if picked in (None, unit.channel) else LayerUnit(unit.layer, row, col, channel))
+
+
+def _tiles(view: View, layer: Layer, maps: np.ndarray, chosen: int) -> int | None:
+    """Draw the channels as small pictures and return the one that was pressed."""
+    key = ("tiles", view.model, layer.tensor, view.fit, pictures.picture(view).digest)
+    made = pictures.remember(key, lambda: channel_maps.thumbnails(maps))
+    note = (
+        "" if made.side == 1 else f"; each pixel of a picture is the mean of {made.side} x {made.side} cells"
+    )
+    count = "1 channel" if maps.shape[2] == 1 else f"{maps.shape[2]} channels"
+    return tiles(
+        key=f"tiles-{view.model}-{layer.tensor}",
+        levels=made.levels,
+        peaks=made.peaks,
+        colours=made.colours,
+        selected=chosen,
+        title=f"{layer.name}: {count} of {maps.shape[0]} x {maps.shape[1]}",
+        unit=f"activation, one scale for all; {channel_maps.CLIP:g} % of the values lie within it{note}",
+    )
 
 
 def _asked(view: View, layer: Layer, values: np.ndarray) -> LayerUnit:

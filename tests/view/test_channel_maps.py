@@ -30,6 +30,15 @@ def test_colours_follow_the_sign_of_the_values() -> None:
     assert channel_maps.levels(values, Colours(0.0, SEQUENTIAL, plain.lut)).tolist() == [[0, 0, 0, 0]]
 
 
+def test_thumbnails_tell_the_largest_value_of_each_channel() -> None:
+    maps = np.zeros((40, 8, 3), np.float32)
+    maps[1, 2, 0], maps[3, 3, 0], maps[0, 0, 2] = 3, -5, 2
+    made = channel_maps.thumbnails(maps)
+    assert made.peaks.tolist() == [-5, 0, 2]
+    assert (made.levels.shape, made.side, made.colours.family) == ((3, 20, 4), 2, DIVERGING)
+    assert (made.levels[1] == 128).all()
+
+
 def test_the_strongest_cell_is_the_largest_value() -> None:
     maps = np.zeros((3, 4, 2), np.float32)
     maps[2, 1, 1], maps[0, 3, 0] = 5, 2

@@ -122,6 +122,7 @@ WRONG = {
     "opacity": [1.2, float("nan")],
     "threshold": [-0.1],
     "selected": [(5, 0), (0, -1)],
+    "box": [(0, 0, 6, 7), (-1, 0, 2, 2), (3, 0, 2, 2), (0, 0, 5, 8)],
     "palettes": [[("blue_orange", "Blue", "diverging", np.zeros((256, 3), np.uint8))]],
 }
 
