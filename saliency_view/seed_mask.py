@@ -18,6 +18,7 @@ from saliency_view.controls import Options, choose
 from saliency_view.layer_words import shape_words
 from saliency_view.state import View
 
+START = "mask-start"  # a layer that was just chosen, whose strongest cell is not known yet
 FEW = 32  # cells that are spelled as rows; more are spelled as an array
 
 
@@ -94,21 +95,33 @@ def mask_editor(view: View, name: str, layer: Layer, values: Array, seed: Array)
         st.rerun()
 
 
+def started(name: str, values: Array) -> bool:
+    """Let a layer that was just chosen start with its strongest cell; tell whether the view has changed."""
+    maps = channel_maps.as_maps(values)
+    if st.session_state.pop(START, None) != name or maps is None:
+        return False
+    row, col, channel = channel_maps.strongest(maps)
+    place = [row, col, channel] if values.ndim == 3 else [row, channel]
+    state.change(target=OutputSeed([[*place, 1.0]], name).spelling)
+    return True
+
+
 def layer_choice(layers: Sequence[Layer], chosen: str) -> None:
-    """Draw the choice of the layer to paint on; another layer starts with its middle cell."""
+    """Draw the choice of the layer to paint on; another layer starts with its strongest cell."""
     shapes = {layer.name: layer.shape for layer in layers if layer.spatial}
     names = list(shapes) if chosen in shapes else [chosen, *shapes]
 
     def take(name: str) -> None:
         if name in shapes:
             state.change(target=_middle(name, shapes[name]).spelling)
+            st.session_state[START] = name
 
     choose("Layer", "mask-layer", Options(names, lambda n: f"{n}  {shape_words(shapes.get(n, ()))}".strip()),
            chosen, take, help="The feature map that the weights belong to.")  # fmt: skip
 
 
 def first_target(layers: Sequence[Layer]) -> OutputSeed:
-    """Return the weighting to start painting with: the middle cell of the last feature map."""
+    """Return a weighting to start painting from: the middle cell of the last feature map."""
     maps = [layer for layer in layers if layer.spatial]
     return _middle(maps[-1].name, maps[-1].shape) if maps else OutputSeed([[0, 1.0]], OUTPUT)
 

@@ -59,8 +59,9 @@ def _editor(view: View, picture: Image, opened: Opened, job: Job) -> Parts:
 
     def take(chosen: str) -> None:
         if chosen != way:
-            first = "top_class()" if chosen == "classes" else seed_mask.first_target(opened.layers).spelling
-            state.change(target=first)
+            first = seed_mask.first_target(opened.layers)
+            state.change(target="top_class()" if chosen == "classes" else first.spelling)
+            st.session_state[seed_mask.START] = first.layer
 
     choose("Way", "seed-way", Options(ways, WAYS.__getitem__), way, take, flat=True, bare=True)
     return _mask(view, picture, opened, target) if way == "mask" else _classes(target, view, opened, job)
@@ -93,6 +94,8 @@ def _mask(view: View, picture: Image, opened: Opened, target: Any) -> Parts:
     if found is None:
         return []
     layer, values = found
+    if seed_mask.started(layer_name, values):
+        st.rerun()
     seed = seed_mask.seed_of(target, layer, values)
     seed_mask.mask_editor(view, layer_name, layer, values, seed)
     return seed_mask.parts_of(np.asarray(seed), layer_name)

@@ -200,6 +200,82 @@ def test_a_step_that_is_not_known_is_never_too_small() -> None:
     assert outside(model, layer, (0, 0, 0), noise(model))[0] == 0
 
 
+def resize(how: str, height: int, width: int, **flags: bool) -> Any:
+    def step(tf: Any, x: Any) -> Any:
+        op = {"bilinear": "ResizeBilinear", "nearest": "ResizeNearestNeighbor", "bicubic": "ResizeBicubic"}[
+            how
+        ]
+        return getattr(tf.raw_ops, op)(images=x, size=[height, width], **flags)
+
+    return step
+
+
+def shuffled(tf: Any, x: Any) -> Any:
+    first, *_, last = tf.split(tf.gather(x, [2, 0, 1], axis=-1), 3, axis=-1)
+    return tf.concat([tf.reverse(last, [1]), tf.reverse(first, [1])], -1)
+
+
+def explicit(tf: Any, x: Any) -> Any:
+    kernel = tf.ones((3, 2, 3, 2))
+    return tf.nn.conv2d(x, kernel, [1, 2, 3, 1], [[0, 0], [2, 1], [0, 3], [0, 0]])
+
+
+def token_mix(tf: Any, x: Any) -> Any:
+    flat = tf.reshape(x, [-1, 28 * 36, 3])
+    return tf.reshape(tf.matmul(flat, tf.ones((3, 4))), [-1, 28, 36, 4])
+
+
+STEPS: dict[str, tuple[Any, bool]] = {  # the step, and whether its lines can be followed
+    "halves": (lambda tf, x: x[:, 3:25:2, ::-3], True),
+    "one row": (lambda tf, x: x[:, 4][:, None], False),
+    "dots": (lambda tf, x: x[..., 1:][:, -20:], True),
+    "slice": (lambda tf, x: tf.slice(x, [0, 5, 2, 1], [-1, 11, 12, 2]), True),
+    "depth": (lambda tf, x: tf.nn.depth_to_space(tf.nn.space_to_depth(x, 4), 2), True),
+    "mirror": (lambda tf, x: tf.pad(x, [[0, 0], [3, 3], [0, 0], [0, 0]], "REFLECT"), False),
+    "grow": (resize("bilinear", 61, 90, half_pixel_centers=True), True),
+    "shrink": (resize("bilinear", 11, 13, half_pixel_centers=True), True),
+    "old": (resize("bilinear", 41, 17), True),
+    "corners": (resize("bilinear", 41, 17, align_corners=True), True),
+    "nearest": (resize("nearest", 61, 13, half_pixel_centers=True), True),
+    "nearest old": (resize("nearest", 61, 13), True),
+    "nearest corners": (resize("nearest", 61, 13, align_corners=True), True),
+    "cubic": (resize("bicubic", 61, 13, half_pixel_centers=True), True),
+    "shuffled": (shuffled, True),
+    "explicit": (explicit, True),
+    "summed": (lambda tf, x: x + tf.reduce_max(x, 1, keepdims=True), False),
+    "tokens": (token_mix, False),
+    "local": (lambda tf, x: tf.nn.softmax(tf.nn.lrn(x)), True),
+    "over columns": (lambda tf, x: tf.nn.softmax(x, axis=2), False),
+    "tiled": (lambda tf, x: tf.tile(x, [1, 2, 1, 1]), False),
+    "drift": (lambda tf, x: x[:, ::2, :] + x[:, :14, :], False),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_no_step_reads_more_than_is_told(name: str) -> None:
+    import keras
+    import tensorflow as tf
+
+    make, followed = STEPS[name]
+
+    class Step(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return make(tf, x)
+
+    def steps(layers: Any, x: Any) -> Any:
+        x = layers.Conv2D(3, (3, 2), padding="same", name="before")(x)
+        return layers.Conv2D(2, 2, padding="same", name="after")(Step(name="step")(x))
+
+    model = ones(steps, (28, 36, 3))
+    point = noise(model)
+    maps = [layer for layer in model.layers if layer.spatial]
+    field = maps[-1].field
+    assert (field.rows is not None and field.cols is not None) == followed
+    for layer in maps:
+        for cell in cells(layer, 25):
+            assert outside(model, layer, cell, point)[0] == 0, (layer, cell)
+
+
 def test_a_box_is_clipped_to_the_image_and_travels_as_json() -> None:
     from dataclasses import asdict
 

@@ -129,7 +129,20 @@ def test_a_mask_is_painted_on_a_layer(visit: Visit) -> None:
     assert result("linearity").message["difference"] <= 1e-5
     page.selectbox(key="mask-layer").select("pool4")
     fine(settled(page))
-    assert parse("target", page.query_params["target"]).layer == "pool4"
+    target = parse("target", page.query_params["target"])
+    values = result("units").arrays["values"]
+    assert target.layer == "pool4"
+    assert values[target.dense(values.shape) != 0] == [values.max()]
+
+
+def test_painting_starts_from_the_strongest_cell(visit: Visit) -> None:
+    page = visit("output-gradient", model="scenes")
+    page.button_group(key="seed-way").set_value("mask")
+    fine(settled(page))
+    assert result("explain").arrays["values"].any()
+    page.button_group(key="seed-way").set_value("classes")
+    fine(settled(page))
+    assert page.query_params["target"] == "top_class()"
 
 
 def test_a_question_too_long_for_an_address_is_told(visit: Visit) -> None:
