@@ -82,7 +82,12 @@ def _image(view: View, known: Facts) -> None:
     height, width, _ = known.input
     title = f"Fit to {width} x {height} px"
     choose(
-        title, "fit", fits, view.fit, lambda how: state.change(fit=how), help="How it meets the model's size."
+        title,
+        "fit",
+        fits,
+        view.fit,
+        lambda how: state.change(fit=how),
+        help="What happens to a picture of another size than the model takes.",
     )
 
 
@@ -95,7 +100,8 @@ def _take(key: str) -> None:
         pictures.take(given.getvalue(), given.name)
         state.change(image=OWN)
     except SaliencyError as problem:
-        state.tell("picture", [str(problem)])
+        kept = pictures.picture(state.current()).name
+        state.tell("picture", [f"{problem} Shown is still {kept}."])
 
 
 def _target(view: View, known: Facts, labels: Sequence[str], layers: Layers) -> None:
