@@ -26,7 +26,7 @@ def draw() -> None:
     """Draw the page for the session's view."""
     view = state.current()
     picture = pictures.seen(view)
-    job = compute.ask("explain", "explain", _params(view, picture, view.target), {"image": picture.pixels})
+    job = compute.ask("explain", "explain", params_of(view, picture, view.target), {"image": picture.pixels})
     opened = compute.ask("open", "open", {"model": view.model}, wait=0.3 if job.state == "done" else 0)
     told = opened.result.message if opened.result else {"card": {"labels": []}, "layers": []}
     sidebar(view, told["card"]["labels"], told["layers"])
@@ -36,7 +36,8 @@ def draw() -> None:
     _answer(view, picture, job)
 
 
-def _params(view: View, picture: Image, target: str) -> dict[str, Any]:
+def params_of(view: View, picture: Image, target: str) -> dict[str, Any]:
+    """Return what a worker needs to explain a target in this view."""
     return {
         "model": view.model,
         "target": target,
@@ -80,13 +81,14 @@ def _finished(view: View, picture: Image, job: Job) -> None:
         panels.reading(made)
         panels.downloads(made, look)
     with right:
-        unit_grid(view, _image_params(view, picture), picture.pixels)
+        unit_grid(view, image_params(view, picture), picture.pixels)
         panels.predictions(made, "predictions")
         panels.evidence(made, view)
     _ahead(view, picture, made)
 
 
-def _image_params(view: View, picture: Image) -> dict[str, str]:
+def image_params(view: View, picture: Image) -> dict[str, str]:
+    """Return what names the picture."""
     return {"image_name": picture.name, "image_digest": picture.digest, "format": picture.format}
 
 
@@ -94,7 +96,7 @@ def _ahead(view: View, picture: Image, made: Attribution) -> None:
     """Compute the next likely classes while the visitor looks at this one."""
     with suppress(BusyError):  # a busy server has better things to do
         for place, one in enumerate(made.predictions[:AHEAD]):
-            params = _params(view, picture, f"class_logit({one.index})")
+            params = params_of(view, picture, f"class_logit({one.index})")
             compute.ask(
                 f"ahead-{place}", "explain", params, {"image": picture.pixels}, background=True, wait=0
             )

@@ -21,6 +21,8 @@ def draw() -> None:
     try:
         state.follow_address(chosen.url_path)
         chosen.run()
+        if not state.travels():
+            st.caption(TOO_LONG)
     except SaliencyError as problem:
         panels.problem(problem)
     _footer([page for page in pages if page.url_path != chosen.url_path])
@@ -33,6 +35,12 @@ def _footer(others: list[Page]) -> None:
     with st.container(horizontal=True, gap="medium"):
         for page in others:
             st.page_link(page, width="content")
+
+
+TOO_LONG = (
+    f":material/link_off: The spelling of this question is longer than the {state.LONGEST} characters that "
+    "an address can hold, so the address bar leaves it out. The raw map's file keeps it, under *recipe*."
+)
 
 
 def _page(place: Place) -> Page:

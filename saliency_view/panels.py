@@ -22,7 +22,7 @@ from saliency_core.spec import specs
 from saliency_core.workers.jobs import Job
 from saliency_view import compute, pictures, state
 from saliency_view.components.bars import Bar, bars
-from saliency_view.components.viewer import viewer
+from saliency_view.components.viewer import Box, viewer
 from saliency_view.controls import Options, choose
 from saliency_view.state import View
 from saliency_view.text import plain
@@ -58,6 +58,7 @@ COLOURS = (
 CHANNELS = {1: ("gray",), 3: ("red", "green", "blue")}
 CLIPS = (90.0, 95.0, 99.0, 99.9, 100.0)
 NARROW = 152  # pixels
+SPELLED = 160  # characters of a target beside other facts
 
 
 def problem(error: SaliencyError) -> None:
@@ -137,10 +138,12 @@ def _look(look: Look) -> None:
     state.change(look=look.spelling)
 
 
-def map_viewer(made: Attribution, look: Look, key: str, *, busy: bool = False) -> Look:
+def map_viewer(
+    made: Attribution, look: Look, key: str, *, busy: bool = False, box: Box | None = None
+) -> Look:
     """Show the map over the pixels that the model saw; return the look that the visitor has given it there.
 
-    What the visitor sets goes into the address.
+    What the visitor sets goes into the address. `box` frames a part of the photo: top, left, bottom, right.
     """
     photo = photo_of(made)
     reduced = np.asarray(reduce_channels(made.values, look), np.float32)
@@ -169,6 +172,7 @@ def map_viewer(made: Attribution, look: Look, key: str, *, busy: bool = False) -
         negated=look.sign == "negative",
         ends=ENDS.get((made.kind, look.sign), ("little", "much")),
         beyond=cut,
+        box=box,
     )
     moved = replace(look, palette=shown.palette, opacity=shown.opacity, threshold=shown.threshold,
                     backdrop=shown.backdrop)  # fmt: skip
@@ -177,13 +181,18 @@ def map_viewer(made: Attribution, look: Look, key: str, *, busy: bool = False) -
     return moved
 
 
+def shortened(spelling: str) -> str:
+    """Return a spelling as far as a line of facts has room for it."""
+    return spelling if len(spelling) <= SPELLED else f"{spelling[:SPELLED]} …"
+
+
 def facts_line(made: Attribution, view: View) -> None:
     """Show which image, model and settings every number on the page belongs to."""
     recipe = made.recipe
     parts = (
         f"Image: {pictures.facts_of(view)}",
         f"Model: {recipe['model']}, SHA-256 {recipe['model_sha256'][:12]}, {recipe['preprocessing']}",
-        f"Recipe: {recipe['method']} of {recipe['explained']}, fit {recipe['fit']}",
+        f"Recipe: {recipe['method']} of {shortened(recipe['explained'])}, fit {recipe['fit']}",
         f"{made.seconds:.3f} s",
     )
     st.caption(plain(" · ".join(parts)), help="Every number on this page belongs to what is named here.")

@@ -91,6 +91,8 @@ def follow_address(page: str) -> None:
 def write_address(page: str) -> None:
     """Put the view into the address bar, so that copying it reproduces the page."""
     wanted, given = asdict(current()), dict(st.query_params)
+    if not travels():
+        del wanted["target"]
     last = st.session_state.get(WRITTEN)
     said = last is not None and (last["page"], last["words"]) == (page, wanted)
     if said and given in (wanted, {}):
@@ -98,6 +100,11 @@ def write_address(page: str) -> None:
     if given != wanted:
         st.query_params.from_dict(wanted)
     st.session_state[WRITTEN] = {"page": page, "words": wanted, "before": given, "at": time.monotonic()}
+
+
+def travels() -> bool:
+    """Tell whether the address bar can hold the question as it is asked now."""
+    return len(current().target) <= LONGEST
 
 
 def tell(kind: str, sentences: list[str]) -> None:

@@ -2,7 +2,63 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
+
+SLACK = 1e-6  # pixels, so that a third of a pixel written as a float never makes a box too small
+
+
+@dataclass(frozen=True)
+class Span:
+    """What the cells along one axis can see: cell i sees pixels `first + step * i` to `last + step * i`.
+
+    `first` is the offset: negative where padding comes before the image.
+    """
+
+    first: float
+    last: float
+    step: float
+
+    @property
+    def size(self) -> float:
+        """How many pixels a cell can see, before the image ends."""
+        return self.last - self.first + 1
+
+    def pixels(self, cell: int, extent: int) -> tuple[int, int]:
+        """Return the first pixel that a cell can see and the one after the last, within the image."""
+        start = math.ceil(self.first + self.step * cell - SLACK)
+        stop = math.floor(self.last + self.step * cell + SLACK) + 1
+        start, stop = min(max(start, 0), extent), min(max(stop, 0), extent)
+        return start, max(start, stop)
+
+
+@dataclass(frozen=True)
+class Field:
+    """The theoretical receptive field of a tensor's units; None along an axis means all of the image."""
+
+    rows: Span | None = None
+    cols: Span | None = None
+
+    @property
+    def whole(self) -> bool:
+        """True where every unit may depend on every pixel."""
+        return self.rows is None and self.cols is None
+
+    def box(self, row: int, col: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+        """Return what a unit can see of an image (H, W, ...): top, left, bottom, right, ends not included."""
+        top, bottom = (0, shape[0]) if self.rows is None else self.rows.pixels(row, shape[0])
+        left, right = (0, shape[1]) if self.cols is None else self.cols.pixels(col, shape[1])
+        return top, left, bottom, right
+
+    @classmethod
+    def from_json(cls, told: Any) -> Field:
+        """Return the field that `dataclasses.asdict` has made plain data of."""
+        spans = [None if told[name] is None else Span(**told[name]) for name in ("rows", "cols")]
+        return cls(*spans)
+
+
+WHOLE = Field()
 
 
 @dataclass(frozen=True)
@@ -13,6 +69,12 @@ class Layer:
     tensor: str
     shape: tuple[int, ...]  # without the batch: (h, w, channels) or (units,)
     op: str
+    field: Field = WHOLE
+
+    @classmethod
+    def from_json(cls, told: Any) -> Layer:
+        """Return the layer that `dataclasses.asdict` has made plain data of."""
+        return cls(**{**told, "shape": tuple(told["shape"]), "field": Field.from_json(told["field"])})
 
     @property
     def spatial(self) -> bool:

@@ -94,6 +94,15 @@ def activation_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     return {"layer": asdict(layer)}, {"values": values}
 
 
+def linearity_task(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Compare the gradient of a weighted sum with the weighted sum of gradients, part by part."""
+    from saliency_core.checks.linearity import linearity
+
+    parts = [(float(weight), parse("target", text)) for weight, text in params["parts"]]
+    found = linearity(_model(params, report), _image(params, arrays), parts, how=params.get("fit"))
+    return {**asdict(found), "good": found.good}, {}
+
+
 def chunk_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Compute one chunk of another worker's job: scores or gradients of a frozen target."""
     probe = _model(params, report).probe(params["target"])
@@ -123,6 +132,7 @@ TASKS: dict[str, Task] = {
         "kernel": kernel_task,
         "way_back": way_back_task,
         "activation": activation_task,
+        "linearity": linearity_task,
         "chunk": chunk_task,
     }.items()
 }

@@ -191,6 +191,7 @@ class Viewer {
     paintStage(parts.canvas, view, this.density, { photo: this.photo, map: this.map }[only] ?? this.overlay, {
       bare,
       marks,
+      box: shown.box,
       font: this.font,
       textAt: (row, column) => this.valueText(valueAt(shown, row, column)),
       colourAt: (row, column) => colourIn(only ? this.plain : this.picture, row, column),

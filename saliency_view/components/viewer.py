@@ -17,6 +17,7 @@ from saliency_view.components.settle import settle
 
 Family = Literal["sequential", "diverging"]
 Pixel = tuple[int, int]
+Box = tuple[int, int, int, int]
 BACKDROPS = ("grey", "colour")
 ENTRIES = {"sequential": 256, "diverging": 257}
 
@@ -78,6 +79,7 @@ def viewer(
     negated: bool = False,
     ends: tuple[str, str] = ("", ""),
     beyond: str = "",
+    box: Box | None = None,
 ) -> ViewerState:
     """Mount the viewer and return what the visitor has chosen.
 
@@ -87,7 +89,8 @@ def viewer(
     `backdrop` is "grey" or "colour": how the photo looks under the map.
     `quantity` names the values in the readout; `negated` says that they are sizes of negative numbers and
     get their minus back in words. `ends` says what the two ends of the scale mean, `beyond` what does not fit
-    on it. `busy` dims the picture while the next one is computed.
+    on it. `busy` dims the picture while the next one is computed. `box` is drawn as a frame: top, left,
+    bottom and right in pixels of the photo, the last two not included.
 
     palette, opacity, threshold, backdrop and selected are where the page wants the controls; the visitor
     moves them from there without the server, and the page overrules the visitor by asking for something
@@ -131,6 +134,7 @@ def viewer(
         "ends": list(ends),
         "beyond": beyond,
         "busy": bool(busy),
+        "box": _checked_box(box, photo.shape),
     }
     _viewer(
         key=key,
@@ -165,6 +169,15 @@ def _is_shown(key: str, digest: str, busy: bool) -> bool:
     known = st.session_state.get(f"{key}:shown") == digest
     st.session_state[f"{key}:shown"] = digest
     return busy and known
+
+
+def _checked_box(box: Box | None, shape: tuple[int, ...]) -> list[int] | None:
+    if box is None:
+        return None
+    top, left, bottom, right = (int(place) for place in box)
+    if not (0 <= top <= bottom <= shape[0] and 0 <= left <= right <= shape[1]):
+        raise ValueError(f"A box lies within the photo {shape[:2]}, not {tuple(box)}.")
+    return [top, left, bottom, right]
 
 
 def _plain(pixel: Pixel | None) -> list[int] | None:

@@ -21,7 +21,7 @@ PATIENCE_MS = 60_000  # on a busy machine; none of it is slept where the conditi
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "accept_downloads": True}
 # On a deep link Streamlit's page does not know where its server's root is: it asks below the page first, is
 # told 404, and asks at the root 0.1 s later. Answering there would make it talk to a root that does not exist.
-LOOKED_UP = re.compile(r"404.*/\w+/_stcore/(health|host-config)")
+LOOKED_UP = re.compile(r"404.*/[\w-]+/_stcore/(health|host-config)")
 Visit = Callable[..., "Visitor"]
 
 

@@ -126,6 +126,7 @@ WRONG = {
     "threshold": [-0.1],
     "backdrop": ["gray", "", None],
     "selected": [(5, 0), (0, -1)],
+    "box": [(0, 0, 6, 7), (-1, 0, 2, 2), (3, 0, 2, 2), (0, 0, 5, 8)],
     "palettes": [[("blue_orange", "Blue", "diverging", np.zeros((256, 3), np.uint8))]],
 }
 

@@ -237,3 +237,13 @@ def test_a_view_of_plain_words_lives_in_the_session() -> None:
     state.current()
     assert all(type(word) is str for word in state.st.session_state[state.KEY].values())
     assert View(**state.st.session_state[state.KEY]) == state.current()
+
+
+def test_a_question_too_long_for_an_address_is_left_out_of_it(address: Address) -> None:
+    address["model"] = "digits"
+    state.current()
+    for length, there in ((100, True), (state.LONGEST, False)):
+        rows = [[0, 0, 0, 1.0]] * (length // 10)
+        state.change(target=f"output_seed({rows}, 'conv1')")
+        state.write_address("explain")
+        assert ("target" in address) == state.travels() == there
