@@ -7,11 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from saliency_core.engine import nodes
+from saliency_core.engine import nodes, signs
 from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.runtime import tensorflow
 from saliency_core.errors import TargetError
-from saliency_core.models.anatomy import Head, Layer
+from saliency_core.models.anatomy import Head, Layer, Signs
 
 PASSING = {"Identity", "Reshape", "Squeeze", "Cast", "ExpandDims"}
 HEADS = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Sigmoid": "sigmoid"}
@@ -40,6 +40,7 @@ class Anatomy:
     operations: dict[str, int]
     parameters: int
     activations: int  # numbers computed for one image
+    signs: Signs = Signs()
 
     def find(self, name: str) -> Layer:
         """Return a layer by its name or any tensor by its own; raises TargetError with the nearest names."""
@@ -69,6 +70,7 @@ def examine(frozen: Frozen, graph: Any) -> Anatomy:
         operations=dict(Counter(node.op for node in graph.node if node.op not in ("Const", "Placeholder"))),
         parameters=sum(int(w.size) for w in weights.values() if w.dtype.kind == "f" and w.ndim > 0),
         activations=sum(_size(shape) for shape in tensors.values()),
+        signs=signs.read(frozen, graph, depends, floats, weights),
     )
 
 
