@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from saliency_core.arrays import Array
@@ -25,6 +26,11 @@ class Finding:
     sentence: str
     advice: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        """The finding as plain JSON data; a number that is not finite becomes None."""
+        found: dict[str, Any] = _json({one.name: getattr(self, one.name) for one in fields(self)})
+        return found
 
 
 @dataclass(frozen=True)
@@ -66,3 +72,11 @@ class Visit:
     highest: Sequence[Array]
     largest_gradient: float | None
     trials: Sequence[Trial] = ()
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _json(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -26,11 +26,10 @@ def not_finite_weights(visit: Visit) -> Iterable[Finding]:
     if found:
         name, nans, infinite = found[0]
         kinds = " and ".join(f"{n} {word}" for n, word in ((nans, "NaN"), (infinite, "infinite")) if n)
-        more = f" {len(found) - 1} more tensors are broken too." if len(found) > 1 else ""
         yield Finding(
             "not_finite_weights",
             "stop",
-            f"The weights {name} hold numbers that are not finite: {kinds}.{more}",
+            f"The weights {name} hold numbers that are not finite: {kinds}.{_more(found)}",
             "The training diverged or the file is damaged: take an earlier checkpoint.",
             {"tensors": [{"name": name, "nan": n, "infinite": i} for name, n, i in found]},
         )
@@ -59,9 +58,7 @@ def cut_off(visit: Visit) -> Iterable[Finding]:
         yield Finding(
             "no_derivative",
             "stop",
-            f"The output does not depend on the image in a differentiable way: the derivative ends at {words}."
-            if cuts
-            else "The output does not depend on the image in a differentiable way.",
+            f"The output has no derivative by the pixels{f': it ends at {words}' if cuts else ''}.",
             "Explain a layer before that step, or a model without rounding, argmax or comparison.",
             numbers,
         )
@@ -93,49 +90,47 @@ def constant_output(visit: Visit) -> Iterable[Finding]:
 
 
 def zero_gradient(visit: Visit) -> Iterable[Finding]:
-    """The derivative of the top class exists and is exactly zero at every pixel; says why if a ReLU did it."""
+    """The derivative of the top class exists and is exactly zero at every pixel; says which ReLU did it."""
     if visit.largest_gradient != 0 or visit.signs.cut_off:
         return
-    dead = [name for name, _ in _all_silent(visit)]
-    name, height = _all_silent(visit)[0] if dead else ("", 0.0)
-    why = (
-        f": the ReLU {name} removed everything, the largest value before it was {height:.3g}" if dead else ""
-    )
+    dead = _all_silent(visit)
+    name, height = dead[0] if dead else ("", 0.0)
+    why = f": the ReLU {name} removed everything, the largest value before it was {height:.3g}"
     yield Finding(
         "zero_gradient",
         "stop",
-        f"The gradient of the top class is zero at every pixel of this image{why}.",
+        f"The gradient of the top class is zero at every pixel of this image{why if dead else ''}.",
         f"Explain a layer before {name}, or try another image." if dead else "Try another image or target.",
         {"layer": name, "largest_before": height} if dead else {},
     )
 
 
 def dead_rectifiers(visit: Visit) -> Iterable[Finding]:
-    """A ReLU with no channel awake on this image, or almost none on this image and every probe image."""
+    """A ReLU with no channel awake on this image, or few on this image and all the probe images."""
     silent = _all_silent(visit)
     if silent:
         name, height = silent[0]
-        more = f" So do {len(silent) - 1} others." if len(silent) > 1 else ""
+        always = (dict(_heights(visit))[name] <= 0).all()
         yield Finding(
             "silent_layer",
             "warning",
-            f"The ReLU {name} gives only zeros on this image; the largest value before it is {height:.3g}.{more}",
+            f"The ReLU {name} gives only zeros on this image{' and on every probe image' * bool(always)}; "
+            f"the largest value before it is {height:.3g}.{_more(silent)}",
             "Nothing passes through it, forwards or backwards. Check the preprocessing and the weights.",
             {"layers": [{"name": name, "largest_before": height} for name, height in silent]},
         )
     rows = [(name, float((high <= 0).all(axis=0).mean()), high.shape[1]) for name, high in _heights(visit)]
-    worst = sorted((row for row in rows if MOSTLY_DEAD <= row[1] and row[0] not in dict(silent)),
-                   key=lambda row: -row[1])  # fmt: skip
-    if worst:
-        name, share, channels = worst[0]
-        more = f" So are most of {len(worst) - 1} other layers." if len(worst) > 1 else ""
+    dead = [row for row in rows if row[1] >= MOSTLY_DEAD and row[0] not in dict(silent)]
+    if dead:
+        dead.sort(key=lambda row: -row[1])
+        name, share, channels = dead[0]
         yield Finding(
             "dead_relu",
             "warning",
-            f"{round(share * channels)} of {channels} channels of the ReLU {name} are zero on this image and on "
-            f"every probe image ({share:.0%}).{more}",
+            f"{round(share * channels)} of {channels} channels of the ReLU {name} are zero on this image and "
+            f"on every probe image ({share:.0%}).{_more(dead)}",
             "Such channels learn and show nothing; training with a smaller step avoids them.",
-            {"layers": [{"name": name, "share": share, "channels": n} for name, share, n in worst]},
+            {"layers": [{"name": name, "share": share, "channels": n} for name, share, n in dead]},
         )
 
 
@@ -193,7 +188,7 @@ def labels(visit: Visit) -> Iterable[Finding]:
         yield Finding(
             "labels",
             "warning",
-            f"There are {given} names for {visit.classes} classes, so names may stand beside the wrong class.",
+            f"There are {given} names for {visit.classes} classes: names may stand beside the wrong class.",
             f"Give exactly {visit.classes} names, in the order of the outputs.{hint}",
             {"labels": given, "classes": visit.classes},
         )
@@ -206,7 +201,8 @@ def own_rules(visit: Visit) -> Iterable[Finding]:
         yield Finding(
             "own_gradient_rules",
             "warning",
-            f"This model brings its own gradient rules: {_names([f'{name} ({rule})' for name, rule in rules])}.",
+            "This model brings its own gradient rules: "
+            f"{_names([f'{name} ({rule})' for name, rule in rules])}.",
             "A rule may say anything; compare the map with finite differences.",
             {"nodes": [{"name": name, "rule": rule} for name, rule in rules]},
         )
@@ -256,6 +252,11 @@ def _moved(first: np.ndarray, second: np.ndarray) -> float:
     size = float(np.abs(first).max(initial=0.0))
     gap = float(np.abs(first.astype(np.float64) - second).max(initial=0.0))
     return gap / size if np.isfinite(gap) and np.isfinite(size) and size else 0.0
+
+
+def _more(rows: Sequence[object]) -> str:
+    rest = len(rows) - 1
+    return f" The same holds for {rest} more." if rest else ""
 
 
 def _names(names: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ SURPRISED = 1.0  # nats; ten times that of most images that suit a network
 LESS_SURPRISED = 5.0  # times; chance alone made 1.7 where the surprise was above 0.8
 DRIVEN = 2.0  # times the cap; 90 images that suited a network made at most 0.5
 WITHIN = 1.0
-DEAF = 0.02  # largest difference in probability between any two of the probe images
+DEAF = 0.1  # largest difference in probability between any two of the probe images; sound networks: 0.3 to 1
 HEARING = 0.2
 
 
@@ -79,7 +79,7 @@ def softmax(logits: Array) -> Array:
 
 
 def surprise_of(met: Array, norm: Norm) -> float:
-    """Return the median over channels of KL(image || training), for (mean, variance, ...) of (3, channels)."""
+    """Return the median over channels of KL(image || training), for rows (mean, variance, ...)."""
     usual = np.asarray(norm.variance, np.float64) + norm.epsilon
     found = met[1].astype(np.float64) + norm.epsilon
     apart = (met[0].astype(np.float64) - np.asarray(norm.mean)) ** 2
@@ -88,7 +88,7 @@ def surprise_of(met: Array, norm: Norm) -> float:
 
 
 def drive_of(met: Array, cap: float) -> float:
-    """Return the root mean square of what goes into a capped ReLU as part of its cap, median of the channels."""
+    """Return the root mean square of what goes into a capped ReLU over its cap, median of the channels."""
     return float(np.median(np.sqrt(met[0].astype(np.float64) ** 2 + met[1])) / cap)
 
 
@@ -112,22 +112,22 @@ def wrong_preprocessing(trials: Sequence[Trial], company: Array) -> Finding | No
     best = max(fitting, key=lambda one: one.probability)
     if own.drive is not None and best.drive is not None and own.drive > DRIVEN:
         why = (
-            f"With {own.preprocessing} the first layer is driven to {own.drive:.1f} times the cap of its ReLU, "
-            f"with {best.preprocessing} to {best.drive:.1f}"
+            f"With {own.preprocessing} the first layer is driven to {own.drive:.1f} times the cap of its "
+            f"ReLU, with {best.preprocessing} to {best.drive:.1f}"
         )
     elif own.spread > LOUD:
         why = (
-            f"With {own.preprocessing} the logits spread by {own.spread:.3g}, "
-            f"with {best.preprocessing} by {best.spread:.2g}"
+            f"With {own.preprocessing} the logits spread by {_short(own.spread)}, "
+            f"with {best.preprocessing} by {_short(best.spread)}"
         )
     elif _deaf(company) and best.probability > own.probability + HEARING:
         why = (
             f"With {own.preprocessing} the network hardly tells {len(company)} very different images apart, "
-            f"with {best.preprocessing} it has a clear answer"
+            f"with {best.preprocessing} it has a clear answer; an untrained network does the same"
         )
     else:
         return None
-    return _finding(why, own, best, trials)
+    return _finding(why, own, best, trials, [one.preprocessing for one in fitting if one is not best])
 
 
 def _if_surprised(surprise: float, trials: Sequence[Trial]) -> Finding | None:
@@ -135,8 +135,8 @@ def _if_surprised(surprise: float, trials: Sequence[Trial]) -> Finding | None:
     if not surprise > max(SURPRISED, LESS_SURPRISED * _surprise(best)):
         return None
     why = (
-        f"With {own.preprocessing} the first batch norm meets numbers {surprise:.3g} nats away from those of "
-        f"its training, with {best.preprocessing} {_surprise(best):.2g}"
+        f"With {own.preprocessing} the first batch norm meets numbers {_short(surprise)} nats away from those "
+        f"of its training, with {best.preprocessing} {_short(_surprise(best))}"
     )
     return _finding(why, own, best, trials)
 
@@ -152,12 +152,18 @@ def _deaf(company: Array) -> bool:
     return 0 < float(np.ptp(softmax(company), axis=0).max()) < DEAF
 
 
-def _finding(why: str, own: Trial, best: Trial, trials: Sequence[Trial]) -> Finding:
+def _finding(why: str, own: Trial, best: Trial, trials: Sequence[Trial], also: Sequence[str] = ()) -> Finding:
+    other = f"; {' and '.join(also)} would fit as well" if also else ""
     return Finding(
         "preprocessing",
         "warning",
         f"The pixels probably reach the network in the wrong range. {why}. Its top class is at "
-        f"{own.probability:.1%} with {own.preprocessing} and at {best.probability:.1%} with {best.preprocessing}.",
-        f"Open the model with preprocessing {best.preprocessing} if that is what it was trained with.",
+        f"{own.probability:.1%} with {own.preprocessing}, at {best.probability:.1%} with "
+        f"{best.preprocessing}.",
+        f"Open the model with the preprocessing of its training: {best.preprocessing} fits best{other}.",
         {"better": best.preprocessing, "trials": [vars(one) for one in trials]},
     )
+
+
+def _short(number: float) -> str:
+    return f"{number:.0f}" if number >= 100 else f"{number:.2g}"

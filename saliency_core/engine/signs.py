@@ -48,7 +48,7 @@ def read(frozen: Frozen, graph: Any, depends: set[str], floats: set[str], weight
 
 
 def _cuts(frozen: Frozen, graph: Any, floats: set[str]) -> tuple[list[tuple[str, str]], bool]:
-    """Follow the derivative forward from the pixels; return where it ends, and whether the output has none."""
+    """Follow the derivative from the pixels; return where it ends, and whether the output has none."""
     live = {frozen.input}
 
     def carries(name: str) -> bool:
@@ -90,7 +90,7 @@ def _one_a_layer(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def first_norm(frozen: Frozen, graph: Any) -> Norm | None:
-    """Return the first batch norm at inference of a graph as frozen, fused or written out; None without one."""
+    """Return the first batch norm of a graph as frozen, fused or written out; None without one."""
     by_name = {node.name: node for node in graph.node}
     readers: dict[str, list[Any]] = defaultdict(list)
     depends = {frozen.input}
