@@ -95,7 +95,7 @@ def zero_gradient(visit: Visit) -> Iterable[Finding]:
         return
     dead = _all_silent(visit)
     name, height = dead[0] if dead else ("", 0.0)
-    why = f": the ReLU {name} removed everything, the largest value before it was {height:.3g}"
+    why = f": the ReLU {name} removed everything, the largest value before it is {height:.3g}"
     yield Finding(
         "zero_gradient",
         "stop",
@@ -108,7 +108,7 @@ def zero_gradient(visit: Visit) -> Iterable[Finding]:
 def dead_rectifiers(visit: Visit) -> Iterable[Finding]:
     """A ReLU with no channel awake on this image, or few on this image and all the probe images."""
     silent = _all_silent(visit)
-    if silent:
+    if silent and visit.largest_gradient != 0:  # a gradient of zero names the layer itself
         name, height = silent[0]
         always = (dict(_heights(visit))[name] <= 0).all()
         yield Finding(
@@ -250,8 +250,9 @@ def _all_silent(visit: Visit) -> list[tuple[str, float]]:
 def _moved(first: np.ndarray, second: np.ndarray) -> float:
     """Return the largest difference as part of the largest number; 0 where any is not finite."""
     size = float(np.abs(first).max(initial=0.0))
-    gap = float(np.abs(first.astype(np.float64) - second).max(initial=0.0))
-    return gap / size if np.isfinite(gap) and np.isfinite(size) and size else 0.0
+    if not (np.isfinite(first).all() and np.isfinite(second).all() and size):
+        return 0.0
+    return float(np.abs(first.astype(np.float64) - second).max()) / size
 
 
 def _more(rows: Sequence[object]) -> str:

@@ -17,8 +17,8 @@ SURPRISED = 1.0  # nats; ten times that of most images that suit a network
 LESS_SURPRISED = 5.0  # times; chance alone made 1.7 where the surprise was above 0.8
 DRIVEN = 2.0  # times the cap; 90 images that suited a network made at most 0.5
 WITHIN = 1.0
-DEAF = 0.1  # largest difference in probability between any two of the probe images; sound networks: 0.3 to 1
-HEARING = 0.2
+DEAF = 0.02  # largest difference in probability between any two probe images; sound networks: 0.3 to 1
+HEARING = 0.5  # more probability for the top class
 
 
 def candidates(own: Preprocessing, channels: int) -> list[Preprocessing]:
@@ -135,7 +135,7 @@ def _if_surprised(surprise: float, trials: Sequence[Trial]) -> Finding | None:
     if not surprise > max(SURPRISED, LESS_SURPRISED * _surprise(best)):
         return None
     why = (
-        f"With {own.preprocessing} the first batch norm meets numbers {_short(surprise)} nats away from those "
+        f"With {own.preprocessing} the first batch norm meets numbers {_short(surprise)} nats from those "
         f"of its training, with {best.preprocessing} {_short(_surprise(best))}"
     )
     return _finding(why, own, best, trials)

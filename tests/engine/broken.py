@@ -100,6 +100,18 @@ def all_dead(keras: Any) -> Any:
     return model
 
 
+def one_branch_dead(keras: Any) -> Any:
+    layers = keras.layers
+    keras.utils.set_random_seed(4)
+    image = keras.Input(SHAPE)
+    awake = layers.Conv2D(8, 3, activation="relu", name="awake")(image)
+    asleep = layers.Conv2D(8, 3, activation="relu", name="asleep")
+    joined = layers.Flatten()(layers.Concatenate()([awake, asleep(image)]))
+    kernel, _ = asleep.get_weights()
+    asleep.set_weights([-np.abs(kernel), np.full(8, -0.25, np.float32)])
+    return keras.Model(image, layers.Dense(4, activation="softmax")(joined))
+
+
 def dying(keras: Any) -> Any:
     model = sound(keras)
     kernel, bias, *rest = model.get_weights()

@@ -15,6 +15,7 @@ from saliency_core.engine.compiled import Compiled
 from saliency_core.engine.freeze import Frozen
 from saliency_core.gallery import gallery
 from saliency_core.images import read_image
+from saliency_core.models.known import template_picture, template_weights
 from saliency_core.models.model import Model
 from tests.engine import broken
 from tests.engine.networks import NETWORKS, SIZES, shaken
@@ -48,7 +49,8 @@ def found(model, image=IMAGE, preprocessing="unit", **more):
         (broken.batch_normed, {"batch_statistics"}, "warning", "live/FusedBatchNorm"),
         (broken.poisoned, {"not_finite_weights"}, "stop", "The weights conv/convolution hold"),
         (broken.overflowing, {"not_finite_output"}, "stop", "overflows on this image: 4 of 4"),
-        (broken.all_dead, {"silent_layer", "zero_gradient", "constant_output"}, "stop", "ReLU relu removed"),
+        (broken.all_dead, {"zero_gradient", "constant_output"}, "stop", "ReLU relu removed"),
+        (broken.one_branch_dead, {"silent_layer"}, "warning", "ReLU asleep gives only zeros on this image and on"),
         (broken.dying, {"dead_relu"}, "warning", "7 of 8 channels of the ReLU relu"),
         (broken.constant, {"constant_output", "zero_gradient"}, "stop", "8 different images the same answer"),
         (broken.sure, {"saturated"}, "note", "probability of 0.9999"),
@@ -68,12 +70,16 @@ def test_broken_weights_are_counted():
 
 
 def test_a_dead_layer_tells_the_largest_value_before_it():
-    model = broken.all_dead(keras)
-    kernel, bias = model.layers[0].get_weights()
-    before = tf.nn.conv2d(IMAGE[None] / np.float32(255), kernel, 1, "VALID") + bias
-    layer = found(model)["silent_layer"]["numbers"]["layers"][0]
-    assert layer["largest_before"] == pytest.approx(float(tf.reduce_max(before)), rel=1e-5)
-    assert found(model)["zero_gradient"]["numbers"]["largest_before"] == layer["largest_before"]
+    for make, name, id in (
+        (broken.all_dead, "conv", "zero_gradient"),
+        (broken.one_branch_dead, "asleep", "silent_layer"),
+    ):
+        model = make(keras)
+        kernel, bias = model.get_layer(name).get_weights()
+        before = tf.nn.conv2d(IMAGE[None] / np.float32(255), kernel, 1, "VALID") + bias
+        numbers = found(model)[id]["numbers"]
+        told = numbers["layers"][0] if "layers" in numbers else numbers
+        assert told["largest_before"] == pytest.approx(float(tf.reduce_max(before)), rel=1e-5)
 
 
 def test_random_numbers_are_measured_and_drawn_anew():
@@ -127,19 +133,16 @@ def test_raw_pixels_into_a_network_that_wants_zero_to_one(more, sign):
     assert tried["unit()"]["probability"] == pytest.approx(by_unit.probability, rel=1e-4)
 
 
-def test_pixels_divided_twice():
+def test_pixels_divided_by_255_for_a_network_that_wants_them_whole():
     layers = keras.layers
-    keras.utils.set_random_seed(4)
-    model = keras.Sequential(
-        [layers.Input(broken.SHAPE), layers.Rescaling(1 / 255), layers.Conv2D(16, 3, activation="relu"),
-         layers.Flatten(), layers.Dense(10, activation="softmax")]
-    )  # fmt: skip
-    *first, dense, last = model.get_weights()
-    model.set_weights([*first, 8 * dense, last])
-    assert "preprocessing" not in found(model, preprocessing="raw")
-    one = found(model, preprocessing="unit")["preprocessing"]
-    assert "hardly tells" in one["sentence"]
-    assert one["numbers"]["better"] in ("raw()", "caffe()")
+    dense = layers.Dense(3, use_bias=False)
+    model = keras.Sequential([layers.Input((32, 32, 3)), layers.Flatten(), dense, layers.Softmax()])
+    dense.set_weights([template_weights().reshape(3, -1).T])
+    picture = template_picture(1)
+    assert set(found(model, picture, "raw")) <= {"saturated"}
+    one = found(model, picture, "unit")["preprocessing"]
+    assert "hardly tells 8 very different images apart" in one["sentence"]
+    assert one["numbers"]["better"] == "raw()"
 
 
 @pytest.mark.parametrize("name", NETWORKS)
