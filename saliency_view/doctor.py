@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,17 @@ from saliency_view.state import View
 from saliency_view.text import plain
 
 VISIBLE = 3  # findings; the rest waits behind a press
-MARKS = {
-    "stop": ":red[:material/error:]",
-    "warning": ":orange[:material/warning:]",
-    "note": ":material/info:",
-}
+MARKS = {"warning": ":orange[:material/warning:]", "note": ":material/info:"}
 HEALTHY = "The doctor found nothing unusual."
 Facts = Mapping[str, Any]
+Place = AbstractContextManager[Any]  # where on the page
 
 
-def doctor(view: View, image: Mapping[str, str], pixels: np.ndarray) -> None:
-    """Show what the doctor says of the view's model on its picture; it looks once the map is on screen."""
+def doctor(view: View, image: Mapping[str, str], pixels: np.ndarray, above: Place) -> None:
+    """Show what the doctor says of the view's model on its picture; it looks once the map is on screen.
+
+    What makes a map worthless goes `above`, the rest here.
+    """
     params = {"model": view.model, "fit": view.fit, **image}
     job = compute.ask("doctor", "doctor", params, {"image": pixels}, background=True, wait=0)
     if not job.ended:
@@ -32,21 +33,28 @@ def doctor(view: View, image: Mapping[str, str], pixels: np.ndarray) -> None:
     elif job.state != "done" or job.result is None:
         st.caption("The doctor did not finish.")
     else:
-        findings(job.result.message["findings"], view.target)
+        findings(job.result.message["findings"], view.target, above)
 
 
-def findings(found: Sequence[Facts], target: str) -> None:
-    """Draw findings, the gravest first, at most three at once."""
+def findings(found: Sequence[Facts], target: str, above: Place) -> None:
+    """Draw findings, the gravest first, at most three at once; a healthy model gets one small line."""
     ordered = [_for_target(one, target) for one in found]
-    grave = [one for one in ordered if one["severity"] != "note"]
-    if not grave:
-        st.caption(f":material/check: {HEALTHY}")
-    else:
+    stops = [one for one in ordered if one["severity"] == "stop"]
+    warnings = [one for one in ordered if one["severity"] == "warning"]
+    notes = [one for one in ordered if one not in stops and one not in warnings]
+    with above:
+        _lines(stops)
+    if warnings:
         st.markdown("**The doctor found**")
-    ordered = grave + [one for one in ordered if one["severity"] == "note"]
-    for one in ordered[:VISIBLE]:
+    elif not stops:
+        st.caption(f":material/check: {HEALTHY}")
+    _lines([*warnings, *notes])
+
+
+def _lines(rows: Sequence[Facts]) -> None:
+    for one in rows[:VISIBLE]:
         _line(one)
-    if rest := ordered[VISIBLE:]:
+    if rest := rows[VISIBLE:]:
         with st.expander(f"{len(rest)} more from the doctor"):
             for one in rest:
                 _line(one)
@@ -59,12 +67,13 @@ def _for_target(one: Facts, target: str) -> Facts:
 
 
 def _line(one: Facts) -> None:
-    mark = MARKS.get(one["severity"], MARKS["note"])
     said, advice = plain(one["sentence"]), plain(one["advice"])
-    if one["severity"] == "note":
-        st.caption(f"{mark} {said} {advice}")
+    if one["severity"] == "stop":
+        st.error(f"{said} {advice}", icon=":material/error:")
+    elif one["severity"] == "warning":
+        st.markdown(f"{MARKS['warning']} {said} :gray[{advice}]")
     else:
-        st.markdown(f"{mark} {said} :gray[{advice}]")
+        st.caption(f"{MARKS['note']} {said} {advice}")
 
 
 @st.fragment(run_every=0.3)

@@ -60,7 +60,7 @@ def _answer(view: View, picture: Image, job: Job) -> None:
     if job.ended:
         panels.failure(job)
         if job.state == "failed" and not job.retryable and not isinstance(job.error, DownloadError):
-            doctor(view, _image_params(view, picture), picture.pixels)
+            doctor(view, _image_params(view, picture), picture.pixels, st.container())
         return
     compute.follow(job, f"Explaining with {facts(view.model).title}")
     last: tuple[Job, View] | None = st.session_state.get(SHOWN)
@@ -76,6 +76,7 @@ def _finished(view: View, picture: Image, job: Job) -> None:
     made = panels.attribution(job)
     st.session_state["top_classes"] = [one.index for one in made.predictions[:2]]
     st.markdown(panels.sentence(made))
+    above = st.container()
     left, right = st.columns([3, 1], gap="medium")
     with left:
         look = panels.look_controls(view, made.point.shape[2])
@@ -86,7 +87,7 @@ def _finished(view: View, picture: Image, job: Job) -> None:
         unit_grid(view, _image_params(view, picture), picture.pixels)
         panels.predictions(made, "predictions")
         panels.evidence(made, view)
-        doctor(view, _image_params(view, picture), picture.pixels)
+        doctor(view, _image_params(view, picture), picture.pixels, above)
     _ahead(view, picture, made)
 
 
