@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from saliency_core.errors import SaliencyError
 from saliency_core.spec import REQUIRED, specs
@@ -16,24 +16,33 @@ from saliency_core.spec import REQUIRED, specs
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, or 2 after one clear line on bad input."""
-    parser = _parser()
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    in_json = "--json" in words
     try:
-        given = parser.parse_args(arguments)
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    try:
+        given = _parser().parse_args(words)
         answer, lines = given.run(given)
+    except SystemExit as ended:  # after --help
+        return int(ended.code or 0)
     except SaliencyError as problem:
-        if given.json:
+        if in_json:
             print(json.dumps({"error": type(problem).__name__, "message": str(problem)}))
-        print(f"error: {problem}".replace("\n", " "), file=sys.stderr)
+        print(" ".join(f"error: {problem}".split()), file=sys.stderr)
         return 2
-    print(json.dumps(answer) if given.json else "\n".join(lines))
+    print(json.dumps(answer) if in_json else "\n".join(lines))
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises what is wrong instead of printing its usage; its sub-commands do as well."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SaliencyError(
+            f"{message.strip()[:1].upper()}{message.strip()[1:300]}.", f"See {self.prog} --help."
+        )
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m saliency_core", description=__doc__)
+    parser = _Parser(prog="python -m saliency_core", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     explain = commands.add_parser("explain", help="explain one output of a model on one image")

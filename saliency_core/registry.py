@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from saliency_core.errors import SettingError
@@ -76,8 +77,9 @@ def _freeze(cls: type[T]) -> type[T]:
     return dataclasses.dataclass(frozen=True)(cls)
 
 
+@cache
 def _load(family: str) -> None:
-    """Import the modules whose classes fill a table."""
+    """Import the modules whose classes fill a table, once."""
     import importlib
     import pkgutil
 

@@ -18,11 +18,11 @@ def draw() -> None:
     st.html(STYLE)
     chosen = st.navigation([_page(place) for place in PAGES], position="top")
     try:
-        state.current()
+        state.follow_address(chosen.url_path)
         chosen.run()
     except SaliencyError as problem:
         panels.problem(problem)
-    state.write_address()
+    state.write_address(chosen.url_path)
 
 
 def _page(place: Place) -> Page:
@@ -40,7 +40,9 @@ STYLE = """<style>
 [data-testid="stSidebarHeader"] { height: 3.75rem; margin-bottom: 0; }
 [data-testid="stSidebarUserContent"] { padding-top: 0.25rem; }
 .stMainBlockContainer h1 { font-size: 1.75rem; padding: 0 0 0.25rem; }
+[data-testid="stButtonGroup"] button { min-height: 2.5rem; }
 .stMainBlockContainer h2 { font-size: 1.3rem; }
 .stMainBlockContainer h3 { font-size: 1.05rem; }
+[data-testid="stTable"] td { vertical-align: top; overflow-wrap: anywhere; }
 @media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
 </style>"""

@@ -132,6 +132,7 @@ def map_viewer(made: Attribution, look: Look, key: str, *, busy: bool = False) -
         palette=look.palette,
         opacity=look.opacity,
         threshold=look.threshold,
+        backdrop=look.backdrop,
         units=made.units,
         title=made.words[:1].upper() + made.words[1:],
         note=explain_flat(made.values, look),
@@ -139,7 +140,8 @@ def map_viewer(made: Attribution, look: Look, key: str, *, busy: bool = False) -
         quantity=QUANTITIES[made.kind],
         negated=look.sign == "negative",
     )
-    moved = replace(look, palette=shown.palette, opacity=shown.opacity, threshold=shown.threshold)
+    moved = replace(look, palette=shown.palette, opacity=shown.opacity, threshold=shown.threshold,
+                    backdrop=shown.backdrop)  # fmt: skip
     if moved != look:
         state.change(look=moved.spelling)
     return moved
@@ -228,7 +230,7 @@ def evidence(made: Attribution, view: View) -> None:
         return
     mark = ":material/check_circle:" if found["good"] else ":material/error:"
     colour = "green" if found["good"] else "red"
-    aside = " beside a kink" if found["beside"] else ""
+    aside = " beside a kink" if found["beside"] or found.get("exactly") is not None else ""
     gap = plain(format(found["error"], ".1e"))
     st.markdown(
         f":{colour}[{mark}] **Checked:** map and network differ by {gap}{aside}",

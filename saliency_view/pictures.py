@@ -14,11 +14,10 @@ import streamlit as st
 from saliency_core.gallery import sample
 from saliency_core.images import Image, fit, read_image, thumbnail
 from saliency_view.facts import facts
-from saliency_view.state import OWN, View
+from saliency_view.state import OWN, OWN_KEY, View
 
 T = TypeVar("T")
 MOST_KEPT = 64
-OWN_KEY = "own_picture"
 _kept: OrderedDict[Hashable, object] = OrderedDict()
 _lock = threading.Lock()
 

@@ -48,9 +48,14 @@ class KernelGradient:
 def first_convolution(compiled: Compiled) -> FirstConvolution:
     """Find the first convolution with a constant kernel; raises ModelError when there is none."""
     known = nodes.constants(compiled.plain)
+    by_name = {node.name: node for node in compiled.plain.node}
     for node in compiled.plain.node:
         if node.op == "Conv2D" and nodes.node_of(node.input[1]) in known:
-            if any(extent != 1 for extent in nodes.attribute(node, "dilations").list.i):
+            before = by_name[
+                nodes.node_of(node.input[0])
+            ].op  # a dilated kernel may hide behind a rearranged batch
+            dilations = nodes.attribute(node, "dilations").list.i
+            if before == "SpaceToBatchND" or any(extent != 1 for extent in dilations):
                 break
             name = nodes.node_of(node.input[1])
             strides = tuple(nodes.attribute(node, "strides").list.i)

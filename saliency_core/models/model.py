@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from saliency_core.arrays import Array, Float, Points
-from saliency_core.attribution import Prediction
+from saliency_core.attribution import Prediction, Ranking
 from saliency_core.images import Image, fit, read_image
 from saliency_core.models.anatomy import Head, Layer, Signs
-from saliency_core.targets import Target, class_name
+from saliency_core.targets import Target
 
 if TYPE_CHECKING:
     from saliency_core.engine.compiled import Compiled
@@ -95,7 +95,7 @@ class Model:
         """Return an image as decoded; an array with as many channels as the model is taken as it is."""
         return read_image(image, channels=self._compiled.frozen.shape[2])
 
-    def classify(self, image: Any, how: str | None = None) -> tuple[Prediction, ...]:
+    def classify(self, image: Any, how: str | None = None) -> Sequence[Prediction]:
         """Return every class with logit and probability, most likely first; empty without classes."""
         return self.predictions(self.head_values(self.prepare(image, how)[None]))
 
@@ -129,7 +129,7 @@ class Model:
             parts.append([one[: len(part)] for one in found])
         return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
-    def predictions(self, head_values: Sequence[Array]) -> tuple[Prediction, ...]:
+    def predictions(self, head_values: Sequence[Array]) -> Sequence[Prediction]:
         """Return the ranked classes of the first row of `head_values`."""
         if not head_values:
             return ()
@@ -138,13 +138,9 @@ class Model:
         if len(logits) == 1:
             logits = np.array([-logits[0], logits[0]])
             chances = None if chances is None else np.array([1 - chances[0], chances[0]])
-        order = np.argsort(-logits, kind="stable")
-        labels = self.labels
-        named = [class_name(labels, i) for i in order.tolist()]
-        sure = [None] * len(order) if chances is None else chances[order].tolist()
-        return tuple(map(Prediction, order.tolist(), named, logits[order].tolist(), sure))
+        return Ranking(logits, chances, self.labels)
 
-    def ask(self, target: Target, point: Points) -> tuple[Target, Any, tuple[Prediction, ...]]:
+    def ask(self, target: Target, point: Points) -> tuple[Target, Any, Sequence[Prediction]]:
         """Return the target as frozen on a point (H, W, C), a probe for it, and the predictions."""
         from saliency_core.engine.probe import ask
 

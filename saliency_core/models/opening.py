@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from saliency_core.models.preprocessing import Preprocessing
 BUNDLED = Path(__file__).parent / "bundled"
 MOST_OPEN = 6
 FIRST_MODEL = "scenes"  # what a visitor sees first
+NAMES_AGAIN_S = 60.0  # before class names that could not be fetched are asked for again
 OnProgress = Callable[[float, float, str], None]
 
 _open: OrderedDict[str, Model] = OrderedDict()
+_names_asked: dict[str, float] = {}  # when, by model
 _lock = threading.RLock()
 
 
@@ -124,7 +127,19 @@ def _from_catalogue(name: str, on_progress: OnProgress | None) -> Model:
             while len(_open) > MOST_OPEN:
                 _open.popitem(last=False)
         _open.move_to_end(name)
+        _complete_names(_open[name], on_progress)
         return _open[name]
+
+
+def _complete_names(model: Model, on_progress: OnProgress | None) -> None:
+    """Fetch the class names that were out of reach when an ImageNet model was opened."""
+    asked = _names_asked.get(model.name)
+    if model.labels or asked is None or time.monotonic() - asked < NAMES_AGAIN_S:
+        return
+    from saliency_core.engine.applications import class_names
+
+    model.card = replace(model.card, labels=class_names(on_progress))
+    _names_asked[model.name] = time.monotonic()
 
 
 def _bundled(name: str) -> Model:
@@ -147,6 +162,7 @@ def _application(name: str, on_progress: OnProgress | None) -> Model:
     from saliency_core.engine.opening import compile_keras
 
     keras_model, entry, labels = open_application(name, on_progress)
+    _names_asked[name] = time.monotonic()
     ready = parse("preprocessing", entry.preprocessing)
     compiled = compile_keras(keras_model, ready)
     facts = {"name": name, "title": entry.title, "labels": labels, **entry.facts()}

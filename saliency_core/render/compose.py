@@ -1,4 +1,4 @@
-"""From a map and an image to a picture: a colour and a weight for every pixel, over an untouched photo."""
+"""From a map and an image to a picture: a colour and a weight for every pixel, over the photo."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class Rendered:
 
     map: (H, W) float32, the reduced numbers. limit: the value at the end of the scale. lut: (N, 3) uint8.
     rgba: (H, W, 4) uint8, the layer alone, not premultiplied. overlay: (H, W, 3) uint8, the layer over
-    the image. note: a sentence on what the colours cannot show, or None. flat: all pixels are the same.
+    the image, in grey or in colour. note: a sentence on what the colours cannot show, or None. flat: all
+    pixels are the same.
     """
 
     map: Float
@@ -82,7 +83,7 @@ def render(attribution_or_values: Any, image_pixels: Bytes8, look: Look, units: 
         limit=end,
         lut=chosen.lut,
         rgba=read_only(rgba),
-        overlay=read_only(over(photo, rgba)),
+        overlay=read_only(over(backdrop(photo, look.backdrop), rgba)),
         legend=_legend(end, unit, look, chosen.family),
         note=_note(values, reduced, end, look),
         flat=is_flat(reduced),
@@ -113,6 +114,14 @@ def layer(
         index = 128 + np.where(t < 0, -index, index)
     alpha = np.floor(255 * opacity * size + 0.5).astype(np.uint8)
     return np.concatenate([lut[index], alpha[..., None]], -1)
+
+
+def backdrop(photo: Bytes8, how: str) -> Bytes8:
+    """Return the photo (H, W, 3) in "colour" as it is, or in "grey": (299 R + 587 G + 114 B) // 1000."""
+    if how == "colour":
+        return photo
+    grey = (photo.astype(np.uint32) @ np.array([299, 587, 114], np.uint32)) // 1000
+    return np.broadcast_to(grey.astype(np.uint8)[..., None], photo.shape)
 
 
 def over(photo: Bytes8, rgba: Bytes8) -> NDArray[np.uint8]:

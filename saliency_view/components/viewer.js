@@ -25,7 +25,7 @@ class Viewer {
     this.bare = false;
     this.holding = new Set();
     const sender = (name) => debounced(() => this.send(name, this.look[name]), SEND_AFTER);
-    this.sendLater = { opacity: sender("opacity"), threshold: sender("threshold"), palette: sender("palette") };
+    this.sendLater = { opacity: sender("opacity"), threshold: sender("threshold"), palette: sender("palette"), backdrop: sender("backdrop") };
     this.announce = debounced((text) => setText(this.parts.live, text), 250);
     this.watch = new ResizeObserver(() => this.fitStage());
     this.watch.observe(this.parts.stage);
@@ -77,7 +77,8 @@ class Viewer {
     this.view.setPicture(rows, columns);
     this.view.reset();
     this.cursor = this.pointer = null;
-    this.photo = asCanvas(photoPicture(this.shown.arrays.photo), this.photo);
+    this.photo = asCanvas(photoPicture(this.shown.arrays.photo, false), this.photo);
+    this.parts.backdrop.node.hidden = this.shown.arrays.photo.shape[2] !== 3;
     this.fitStage();
   }
 
@@ -139,6 +140,7 @@ class Viewer {
       input.setAttribute("aria-valuetext", text);
     }
     for (const input of parts.palettes.querySelectorAll("input")) input.checked = input.value === look.palette;
+    parts.backdrop.input.checked = look.backdrop === "grey";
     this.picture = composed(shown, this.lut, look);
     this.overlay = asCanvas(this.picture, this.overlay);
     paintBar(parts.bar.canvas, this.lut, shown.family, look.threshold);

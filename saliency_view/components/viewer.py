@@ -17,6 +17,7 @@ from saliency_view.components.settle import settle
 
 Family = Literal["sequential", "diverging"]
 Pixel = tuple[int, int]
+BACKDROPS = ("grey", "colour")
 ENTRIES = {"sequential": 256, "diverging": 257}
 
 _viewer = st.components.v2.component(
@@ -52,6 +53,7 @@ class ViewerState:
     palette: str
     opacity: float
     threshold: float
+    backdrop: str
 
 
 def viewer(
@@ -66,6 +68,7 @@ def viewer(
     palette: str,
     opacity: float,
     threshold: float,
+    backdrop: str,
     units: str,
     title: str,
     note: str | None = None,
@@ -79,11 +82,13 @@ def viewer(
     photo: uint8 (H, W), (H, W, 1) or (H, W, 3). values: float32 (h, w), the reduced signed map, drawn to
     cover the photo. channels: float32 (H, W, C) for the readout. limit: the value at the palette's end, in
     `units`. opacity and threshold: shares in 0..1; values below `threshold * limit` are not drawn.
+    `backdrop` is "grey" or "colour": how the photo looks under the map.
     `quantity` names the values in the readout; `negated` says that they are sizes of negative numbers and
     get their minus back in words. `busy` dims the picture while the next one is computed.
 
-    palette, opacity, threshold and selected are where the page wants the controls; the visitor moves them
-    from there without the server, and the page overrules the visitor by asking for something new.
+    palette, opacity, threshold, backdrop and selected are where the page wants the controls; the visitor
+    moves them from there without the server, and the page overrules the visitor by asking for something
+    new.
     Raises ValueError for shapes, types and settings that cannot be drawn.
     """
     choices = [Palette(*choice) for choice in palettes]
@@ -95,6 +100,7 @@ def viewer(
         "palette": palette,
         "opacity": float(opacity),
         "threshold": float(threshold),
+        "backdrop": backdrop,
         "pixel": _plain(selected),
     }
     legal = _legal(photo.shape[:2], [choice.id for choice in offered])
@@ -107,7 +113,7 @@ def viewer(
     header = {
         "key": key,
         "revision": revision,
-        "look": {name: chosen[name] for name in ("palette", "opacity", "threshold")},
+        "look": {name: chosen[name] for name in ("palette", "opacity", "threshold", "backdrop")},
         "pixel": chosen["pixel"],
         "limit": float(limit),
         "family": family,
@@ -127,6 +133,7 @@ def viewer(
         on_palette_change=_nothing,
         on_opacity_change=_nothing,
         on_threshold_change=_nothing,
+        on_backdrop_change=_nothing,
         on_pixel_change=_nothing,
     )
     pixel = chosen.pop("pixel")
@@ -200,6 +207,8 @@ def _legal(shape: tuple[int, ...], palettes: Sequence[str]) -> Callable[[str, An
     def legal(name: str, value: Any) -> bool:
         if name == "palette":
             return value in palettes
+        if name == "backdrop":
+            return value in BACKDROPS
         if name == "pixel":
             return value is None or _inside(value, shape)
         return isinstance(value, Real) and not isinstance(value, bool) and 0 <= value <= 1

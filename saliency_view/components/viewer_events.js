@@ -19,6 +19,10 @@ function bindControls(viewer) {
     parts[name].input.addEventListener("input", (event) => viewer.setLook(name, Number(event.target.value)));
     parts[name].input.addEventListener("change", () => viewer.sendLater[name]());
   }
+  parts.backdrop.input.addEventListener("change", (event) => {
+    viewer.setLook("backdrop", event.target.checked ? "grey" : "colour");
+    viewer.sendLater.backdrop();
+  });
   parts.palettes.addEventListener("change", (event) => {
     viewer.setLook("palette", event.target.value);
     viewer.sendLater.palette();

@@ -7,6 +7,11 @@ function slider(name, label) {
   return { input, output, node: make("label", { class: "slider" }, head, input) };
 }
 
+function tick(name, label) {
+  const input = make("input", { type: "checkbox", "data-name": name });
+  return { input, node: make("label", { class: "tick" }, input, make("span", { text: label })) };
+}
+
 function readoutLine(label, field) {
   const name = make("dt", { class: "muted", text: label });
   const chip = make("i", { class: "chip", "aria-hidden": "true" });
@@ -75,6 +80,7 @@ function buildViewer(root) {
     bar: buildBar(),
     opacity: slider("opacity", "Opacity of the map"),
     threshold: slider("threshold", "Hide the weakest"),
+    backdrop: tick("backdrop", "Photo in grey under the map"),
     palettes: make("div", { class: "palettes", role: "radiogroup", "aria-label": "Palette" }),
   };
   const figure = make("div", { class: "figure" }, parts.title, parts.note, stage, parts.tools.node, parts.live);
@@ -85,6 +91,7 @@ function buildViewer(root) {
     parts.bar.node,
     parts.opacity.node,
     parts.threshold.node,
+    parts.backdrop.node,
     parts.palettes,
   );
   parts.grid = make("div", { class: "viewer-grid" }, figure, panel);

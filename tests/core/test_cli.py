@@ -21,10 +21,11 @@ SEVEN = str(ASSETS / sample("digit_7").file)
 def test_lists_are_one_json_object(command, capsys):
     assert main([command, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)[command]
-    names = {row.get("id") or row.get("name") for row in rows}
-    assert names & {"digits", "gradient", "class_logit"}
+    names = [row["name"] if command == "models" else row["id"] for row in rows]
+    assert set(names) & {"digits", "gradient", "class_logit"}
     assert main([command]) == 0
-    assert all(name in capsys.readouterr().out or True for name in names)
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+    assert [word.partition("(")[0] for word in listed] == names
 
 
 @pytest.mark.engine
@@ -90,9 +91,43 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, word, capsys):
     assert word in told.err
 
 
-def test_unknown_flags_are_exit_code_2(capsys):
-    assert main(["explain"]) == 2
-    assert main(["--banana"]) == 2
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "required: COMMAND"),
+        (["banana"], "invalid choice: 'banana'"),
+        (["--banana"], "required: COMMAND"),
+        (["explain"], "required: IMAGE"),
+        (["explain", SEVEN, "--banana"], "Unrecognized arguments: --banana"),
+        (["explain", SEVEN, "two.png"], "Unrecognized arguments: two.png"),
+        (["explain", SEVEN, "--target"], "--target: expected one argument"),
+        (["explain", SEVEN, "--fit", "up\nside\rdown"], "crop"),
+        (["models", "digits"], "Unrecognized arguments: digits"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_exit_code_2(arguments, words, capsys):
+    assert main(arguments) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert len(told.err.splitlines()) == 1
+    assert words in told.err
+    assert told.err.startswith("error: ")
+    assert "--help." in told.err
+
+
+def test_a_wrong_command_line_with_json_is_one_object_too(capsys):
+    assert main(["explain", "--json"]) == 2
+    told = capsys.readouterr()
+    assert "IMAGE" in json.loads(told.out)["message"]
+    assert len(told.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["explain", "-h"], ["models", "--help"]])
+def test_help_is_usage_on_stdout_and_no_error(arguments, capsys):
+    assert main(arguments) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("usage: python -m saliency_core")
+    assert told.err == ""
 
 
 def test_as_a_command():
@@ -101,3 +136,12 @@ def test_as_a_command():
     )
     assert done.returncode == 0
     assert json.loads(done.stdout)["targets"]
+
+
+def test_a_wrong_command_ends_with_one_line_on_stderr():
+    done = subprocess.run(
+        [sys.executable, "-m", "saliency_core", "banana"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1

@@ -184,12 +184,13 @@ def test_what_is_moved_in_the_viewer_is_the_look_of_view_and_files(
 
     def viewer(**words: Any) -> ViewerState:
         given.update(words)
-        return ViewerState(None, words["palette"], 0.25, 0.5)
+        return ViewerState(None, words["palette"], 0.25, 0.5, "colour")
 
     monkeypatch.setattr(panels, "viewer", viewer)
     look = parse("look", state.current().look)
     moved = panels.map_viewer(made(spike(-2.0)), look, "map")
     assert (moved.opacity, moved.threshold, moved.palette) == (0.25, 0.5, look.palette)
+    assert moved.backdrop == "colour"
     assert parse("look", state.current().look) == moved
     assert (given["limit"], given["title"], given["units"]) == (
         2.0,
@@ -206,7 +207,7 @@ def test_a_locked_scale_is_the_end_of_the_viewers_scale(
 
     def viewer(**words: Any) -> ViewerState:
         given.update(words)
-        return ViewerState(None, words["palette"], words["opacity"], words["threshold"])
+        return ViewerState(None, words["palette"], words["opacity"], words["threshold"], words["backdrop"])
 
     monkeypatch.setattr(panels, "viewer", viewer)
     panels.map_viewer(made(spike(2.0)), Look(limit=7.5), "map")
