@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from saliency_core.arrays import Array, Float, Points
-from saliency_core.checks.finding import Finding, Trial, Visit
+from saliency_core.checks.finding import Finding, Visit
 from saliency_core.checks.symptoms import SYMPTOMS
 from saliency_core.checks.trials import as_if, candidates, drive_of, surprise_of, trial
-from saliency_core.errors import ModelError, SettingError
+from saliency_core.errors import SaliencyError, SettingError
 from saliency_core.grammar import parse
+from saliency_core.models.anatomy import Signs
 from saliency_core.models.model import Model
-from saliency_core.targets import LayerChannel, Target, TopClass
+from saliency_core.models.preprocessing import Preprocessing
+from saliency_core.targets import LayerChannel
 
 SEED = 20_151
 SHIFT = 16  # the image is shifted by its side over this
@@ -36,22 +38,37 @@ def examine(
 
 def measure(model: Model, point: Points, labels: Sequence[str]) -> Visit:
     """Measure everything that the doctor looks at, for raw pixels (H, W, C)."""
-    signs, classes = model.signs, model.head.outputs
-    others = probe_images(point)
-    company = np.concatenate([point[None], others])
+    signs = model.signs
+    company = np.concatenate([point[None], probe_images(point)])
+    tried = _tried(model, point.shape[-1])
+    fed = [as_if(point[None], tried[0], one) for one in tried]
     befores = [one.before for one in signs.rectifiers]
-    twice = np.concatenate([model.answers(point[None]), model.answers(point[None])])
-    head = model.head_values(point[None])
+    answers, chances, channels = model.survey(
+        np.concatenate([company, *fed]), befores if signs.norm is None else [*befores, signs.norm.before]
+    )
+    answers = answers.reshape(len(answers), -1)
+    once, gradient = model.answer(point)
+    again, _ = model.answer(point)
+    seen = len(company)
     return Visit(
         signs=signs,
         classes=model.card.classes,
         labels=labels,
-        twice=twice.reshape(2, -1),
-        company=model.answers(company).reshape(len(company), -1),
-        probability=_top_probability(head[1], classes) if len(head) > 1 else None,
-        highest=[rows[:, 2] for rows in model.by_channel(befores, company)],
-        largest_gradient=_largest_gradient(model, point),
-        trials=_trials(model, point) if classes > 1 and np.isfinite(twice).all() else (),
+        twice=np.stack([once.reshape(-1), again.reshape(-1)]),
+        company=answers[:seen],
+        probability=_top_probability(chances[0], model.head.outputs) if chances is not None else None,
+        highest=[rows[:seen, 2] for rows in channels[: len(befores)]],
+        largest_gradient=_largest(model, point, gradient),
+        trials=[
+            trial(
+                one.spelling,
+                place == 0,
+                answers[seen + place],
+                None if chances is None else chances[seen + place],
+                *_first_layers(signs, [rows[seen + place] for rows in channels]),
+            )
+            for place, one in enumerate(tried)
+        ],
     )
 
 
@@ -73,48 +90,33 @@ def _top_probability(chances: Array, outputs: int) -> float | None:
     return max(sure, 1 - sure) if sure is not None and outputs == 1 else sure
 
 
-def _largest_gradient(model: Model, point: Points) -> float | None:
-    """Return the largest size of the derivative of the top class, or of the output's first channel."""
-    target: Target = TopClass() if model.head.outputs else LayerChannel("output", 0, "sum")
-    try:
-        _, probe, _ = model.ask(target, point)
-        largest = float(np.abs(probe.gradient(point[None])).max())
-    except ModelError:
-        return None
+def _largest(model: Model, point: Points, gradient: Float | None) -> float | None:
+    """Return the largest size of the gradient of the top class, or of the first channel of a map."""
+    if gradient is None and not model.head.outputs:
+        try:
+            gradient = model.probe(LayerChannel("output", 0, "sum"), point).gradient(point[None])
+        except SaliencyError:
+            return None
+    largest = np.nan if gradient is None else float(np.abs(gradient).max())
     return largest if np.isfinite(largest) else None
 
 
-def _trials(model: Model, point: Points) -> list[Trial]:
-    """Try the image under the common preprocessings; none where the model's own is not known as one."""
+def _tried(model: Model, channels: int) -> list[Preprocessing]:
+    """Return the preprocessings to compare, the model's own first; none where nothing could be concluded."""
+    if model.head.outputs < 2:
+        return []
+    if model.head.kind == "logits" and model.signs.norm is None:
+        return []  # plain outputs may be numbers of any size
     try:
-        own = parse("preprocessing", model.card.preprocessing)
+        own: Preprocessing = parse("preprocessing", model.card.preprocessing)
     except SettingError:
         return []
-    if model.head.kind not in ("softmax", "log_softmax", "sigmoid") and model.signs.norm is None:
-        return []  # plain outputs may be numbers of any size
-    tried = candidates(own, point.shape[-1])
-    points = np.concatenate([as_if(point[None], own, one) for one in tried])
-    logits, *chances = model.head_values(points)
-    surprises = _each(model, "surprise", points)
-    drives = _each(model, "drive", points)
-    return [
-        trial(
-            one.spelling,
-            place == 0,
-            logits[place],
-            chances[0][place] if chances else None,
-            surprises[place],
-            drives[place],
-        )
-        for place, one in enumerate(tried)
-    ]
+    return candidates(own, channels)
 
 
-def _each(model: Model, what: str, points: Points) -> list[float | None]:
-    """Return one number a point from the first batch norm or the first ReLU, None where there is none."""
-    norm, first = model.signs.norm, next(iter(model.signs.rectifiers), None)
-    if what == "surprise" and norm is not None:
-        return [surprise_of(met, norm) for met in model.by_channel([norm.before], points)[0]]
-    if what == "drive" and first is not None and first.cap:
-        return [drive_of(met, first.cap) for met in model.by_channel([first.before], points)[0]]
-    return [None] * len(points)
+def _first_layers(signs: Signs, channels: Sequence[Array]) -> tuple[float | None, float | None]:
+    """Return surprise and drive of one trial from its rows of the ReLUs and, last, the first batch norm."""
+    first = signs.rectifiers[0] if signs.rectifiers else None
+    surprise = None if signs.norm is None else surprise_of(channels[-1], signs.norm)
+    drive = drive_of(channels[0], first.cap) if first is not None and first.cap else None
+    return surprise, drive

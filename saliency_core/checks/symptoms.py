@@ -173,7 +173,12 @@ def batch_statistics(visit: Visit) -> Iterable[Finding]:
 
 
 def preprocessing(visit: Visit) -> Iterable[Finding]:
-    """Another preprocessing suits the network far better; see wrong_preprocessing for the exact rule."""
+    """Another preprocessing suits the network far better; see wrong_preprocessing for the exact rule.
+
+    A network whose answers move by themselves, or with the images beside, cannot be compared.
+    """
+    if max(_moved(visit.twice[0], visit.twice[1]), _moved(visit.twice[0], visit.company[0])) > TOGETHER:
+        return
     found = wrong_preprocessing(visit.trials, visit.company)
     if found is not None:
         yield found

@@ -115,7 +115,9 @@ class _Program:
         if form.kind == "read":
             return self._import(pixels, form.tensors)
         if form.kind == "channels":
-            return [_by_channel(tensor) for tensor in self._import(pixels, form.tensors)]
+            head = self._head_tensors()
+            found = self._import(pixels, [*head, *form.tensors])
+            return [*found[: len(head)], *map(_by_channel, found[len(head) :])]
         if form.kind == "top":
             return self._top(pixels)
         if form.kind == "kernel":
@@ -161,9 +163,12 @@ class _Program:
         seed = tf.reshape(winner, tf.shape(logits))
         return [_score([logits], [seed]), _derivative([logits], pixels, [seed], self.form), *extras]
 
-    def _extras_of_head(self, pixels: Any) -> list[Any]:
+    def _head_tensors(self) -> list[str]:
         head = self.anatomy.head
-        return self._import(pixels, [name for name in (head.logits, head.probabilities) if name])
+        return [name for name in (head.logits, head.probabilities) if name]
+
+    def _extras_of_head(self, pixels: Any) -> list[Any]:
+        return self._import(pixels, self._head_tensors())
 
     def kernel_shape(self, name: str) -> list[int]:
         """Return the shape of the constant that a convolution uses as kernel."""

@@ -35,6 +35,8 @@ class Reading:
         anatomy = self._compiled.anatomy
         if name == OUTPUT and all(layer.name != OUTPUT for layer in anatomy.layers):
             tensor = self._compiled.frozen.output
+            if tensor not in anatomy.tensors:
+                raise TargetError("The shape of the network's output is not known.", "Choose a layer.")
             return Layer(OUTPUT, tensor, anatomy.tensors[tensor], "output")
         return anatomy.find(name)
 

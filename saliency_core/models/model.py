@@ -10,6 +10,7 @@ import numpy as np
 
 from saliency_core.arrays import Array, Float, Points
 from saliency_core.attribution import Prediction, Ranking
+from saliency_core.errors import ModelError
 from saliency_core.images import Image, fit, read_image
 from saliency_core.models.anatomy import Head, Layer, Signs
 from saliency_core.targets import Target
@@ -105,15 +106,27 @@ class Model:
         names = tuple(name for name in (head.logits, head.probabilities) if name)
         return self._over("read", names, points) if head.outputs else []
 
-    def answers(self, points: Points) -> Array:
-        """Return the logits, or the output where there are no classes, for points (B, H, W, C)."""
-        head = self._compiled.anatomy.head
-        name = head.logits if head.outputs else self._compiled.frozen.output
-        return self._over("read", (name,), points)[0]
+    def survey(self, points: Points, tensors: Sequence[str]) -> tuple[Array, Array | None, list[Array]]:
+        """Look at many points and inner tensors at once: answers, probabilities, and numbers by channel.
 
-    def by_channel(self, tensors: Sequence[str], points: Points) -> list[Array]:
-        """Return mean, variance and largest value of each channel of tensors, (B, 3, channels) for each."""
-        return self._over("channels", tuple(tensors), points) if tensors else []
+        The answers (B, ...) are the logits, or the output where there are no classes. For each tensor come
+        mean, variance and largest value of its channels, (B, 3, channels).
+        """
+        answers, *found = self._over("channels", tuple(tensors), points)
+        chances = found.pop(0) if self.head.probabilities else None
+        return answers, chances, found
+
+    def answer(self, point: Points) -> tuple[Array, Float | None]:
+        """Return the answer to one point (H, W, C), and the gradient of its top class; None without one."""
+        from saliency_core.engine.compiled import Form
+
+        if self.head.outputs:
+            try:
+                _, gradient, logits, *_ = self._compiled.run(Form("top", (), 1), point[None])
+                return logits[0], gradient[0]
+            except ModelError:  # the network cannot be differentiated
+                pass
+        return self._over("read", (self.head.logits,), point[None])[0][0], None
 
     def _over(self, kind: str, tensors: tuple[str, ...], points: Points) -> list[Array]:
         """Run a form over points with only two row counts, 1 and the chunk; the last chunk is filled up."""

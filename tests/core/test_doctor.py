@@ -195,6 +195,14 @@ def test_a_better_preprocessing_needs_much_better_numbers():
     assert better(row("raw()")) is None
 
 
+def test_what_moves_by_itself_is_not_compared():
+    trials = (row("raw()", spread=41), row("unit()", probability=0.3))
+    assert ids(trials=trials) == {"preprocessing"}
+    moved = np.concatenate([ANSWERS[:1] + 0.05, ANSWERS[1:]])
+    assert ids(trials=trials, company=moved) == {"batch_statistics"}
+    assert ids(trials=trials, twice=np.stack([ANSWERS[0], moved[0]])) == {"random"}
+
+
 def test_a_network_that_tells_nothing_apart():
     quiet = ANSWERS * 1e-3
     assert np.ptp(softmax(quiet), axis=0).max() < 0.02

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saliency_core import open_model
+from saliency_core import explain, open_model
 from saliency_core.checks.doctor import examine
 from saliency_core.engine.compiled import Compiled
 from saliency_core.engine.freeze import Frozen
@@ -184,3 +184,34 @@ def test_real_networks(file, right, task):
         for picture in pictures:
             told = found(model, picture)["preprocessing"]
             assert told["numbers"]["better"] not in ("raw()", "caffe()")
+
+
+def test_the_first_norm_is_what_it_met_in_training():
+    model = broken.in_training(keras, norm=True)
+    _, _, mean, variance = model.get_layer("norm").get_weights()
+    written = open_model(model, preprocessing="unit").signs.norm
+    assert np.array_equal(np.float32(written.mean), mean)
+    assert np.array_equal(np.float32(written.variance), variance)
+    assert written.epsilon == pytest.approx(1e-3)
+
+    ramp = np.arange(8, dtype=np.float32)
+
+    def fused(tf, x):
+        fixed = [tf.constant(one) for one in (ramp + 1, ramp, ramp, ramp + 2)]
+        return tf.compat.v1.nn.fused_batch_norm(x, *fixed, is_training=False)[0]
+
+    signs = open_model(broken.sound(keras, between=[broken._own(keras, "fixed", fused)])).signs
+    assert signs.training_norms == ()
+    assert signs.norm.mean == tuple(ramp)
+    assert signs.norm.variance == tuple(ramp + 2)
+    assert signs.norm.name == "fixed"
+    assert open_model(broken.sound(keras, norm=True)).signs.norm is None  # it has never seen an image
+
+
+def test_looking_takes_one_trace_more_than_the_first_map():
+    model = open_model(broken.sound(keras, norm=True), preprocessing="unit")
+    explain(model, IMAGE)
+    before = model.traces
+    for seed in range(3):
+        found(model, np.random.default_rng(seed).integers(0, 256, broken.SHAPE, dtype=np.uint8))
+    assert model.traces == before + 1
