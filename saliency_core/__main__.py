@@ -47,23 +47,30 @@ def _parser() -> argparse.ArgumentParser:
 
     explain = commands.add_parser("explain", help="explain one output of a model on one image")
     explain.add_argument("image", metavar="IMAGE", help="PNG, JPEG, WebP, AVIF, BMP, TIFF or GIF file")
-    explain.add_argument("--model", default="digits", help="name from `models`, or a .keras file")
+    explain.add_argument(
+        "--model", default="digits", help="name from `models` or a file; %(default)s if left out"
+    )
     explain.add_argument("--target", default="top_class()", help="what to explain; see `targets`")
     explain.add_argument("--method", default="gradient()", help="how; see `methods`")
     explain.add_argument(
-        "--preprocessing", default="raw", help="for a file: raw, unit, symmetric, caffe, torch"
+        "--preprocessing", help="for a file: raw, unit, symmetric, caffe, torch; raw if left out"
     )
     explain.add_argument(
         "--fit", choices=("crop", "stretch", "pad"), help="how the image meets the model's size"
     )
-    explain.add_argument("--look", default="", help="how the picture is drawn, such as look(sign='signed')")
+    explain.add_argument("--look", default="", help="how the picture is drawn; see `looks`")
     explain.add_argument("--out", metavar="FILE.npz", help="write the map, the pixels and the recipe")
     explain.add_argument("--png", metavar="FILE.png", help="write the map laid over the image")
     explain.add_argument("--evidence", action="store_true", help="check the map by finite differences")
     explain.add_argument("--doctor", action="store_true", help="say what is unusual about the model")
     explain.set_defaults(run=_explain)
 
-    for family, words in (("model", "models"), ("method", "methods"), ("target", "targets")):
+    for family, words in (
+        ("model", "models"),
+        ("method", "methods"),
+        ("target", "targets"),
+        ("look", "looks"),
+    ):
         listing = commands.add_parser(words, help=f"list the {words}")
         listing.set_defaults(run=_models if family == "model" else _table, family=family)
     for command in commands.choices.values():
@@ -72,12 +79,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from saliency_core.engine.runtime import start_quietly
     from saliency_core.explanation import explain
-    from saliency_core.models.opening import open_model
+    from saliency_core.models.opening import model_names, open_model
 
+    if given.preprocessing and given.model in model_names():
+        raise SaliencyError(
+            f"{given.model} brings its own preprocessing.", "Leave --preprocessing out; it is for files."
+        )
     _check_outputs(given)
     look = _look(given.look)
-    model = open_model(given.model, preprocessing=given.preprocessing)
+    start_quietly()
+    model = open_model(given.model, preprocessing=given.preprocessing or "raw")
     made = explain(model, Path(given.image), given.target, given.method, how=given.fit)
     summary: dict[str, Any] = {
         "score": made.score,
@@ -100,6 +113,7 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     if given.png:
         _write(given.png, _overlay(made, look))
     lines = [
+        f"{model.card.title} ({model.name}) on {made.recipe['image']}",
         f"{made.words}: {made.score:.6g}",
         f"map {' x '.join(str(n) for n in made.values.shape)}, {made.units}, "
         f"largest {summary['largest']:.3g}, {made.seconds:.2f} s",
@@ -145,18 +159,18 @@ def _look(text: str) -> Any:
 def _overlay(made: Any, look: Any) -> bytes:
     import numpy as np
 
-    from saliency_core.render.compose import overlay_png, render
+    from saliency_core.render.compose import SLIDE, overlay_png, render
     from saliency_core.render.look import Look
 
     photo = np.clip(np.rint(made.point), 0, 255).astype(np.uint8)
-    return overlay_png(render(made, photo, look or Look.for_kind(made.kind)))
+    return overlay_png(render(made, photo, look or Look.for_kind(made.kind)), SLIDE)
 
 
 def _models(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     from saliency_core.models.opening import menu
 
     rows = [vars(entry) for entry in menu()]
-    return {"models": rows}, [f"{row['name']:<22} {row['title']:<24} {row['facts']}" for row in rows]
+    return {"models": rows}, [f"{row['name']:<22} {row['title']:<40} {row['facts']}" for row in rows]
 
 
 def _table(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
@@ -173,10 +187,11 @@ def _table(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
                 }
                 for name, spec in specs(cls).items()
             }
-            rows.append({"id": id, "title": cls.title, "about": cls.summary(), "settings": settings})
+            about = {"title": cls.title, "about": cls.summary(), "pattern": cls.pattern()}
+            rows.append({"id": id, **about, "settings": settings})
     lines = []
     for row in rows:
-        lines.append(f"{row['id']}({', '.join(row['settings'])})  {row['about']}")
+        lines.append(f"{row['pattern']}  {row['about']}")
         lines += [f"    {name}: {s['help']} ({s['allowed']})" for name, s in row["settings"].items()]
     return {f"{given.family}s": rows}, lines
 

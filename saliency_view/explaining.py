@@ -82,6 +82,7 @@ def _finished(view: View, picture: Image, job: Job) -> None:
         look = panels.look_controls(view, made.point.shape[2])
         look = panels.map_viewer(made, look, "map")
         panels.facts_line(made, view)
+        panels.reading(made)
         panels.downloads(made, look)
     with right:
         unit_grid(view, _image_params(view, picture), picture.pixels)

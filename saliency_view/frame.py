@@ -16,13 +16,23 @@ def draw() -> None:
     """Draw the page that the address names."""
     st.set_page_config(page_title="Saliency Lab", page_icon=ICON, layout="wide")
     st.html(STYLE)
-    chosen = st.navigation([_page(place) for place in PAGES], position="top")
+    pages = [_page(place) for place in PAGES]
+    chosen = st.navigation(pages, position="top")
     try:
         state.follow_address(chosen.url_path)
         chosen.run()
     except SaliencyError as problem:
         panels.problem(problem)
+    _footer([page for page in pages if page.url_path != chosen.url_path])
     state.write_address(chosen.url_path)
+
+
+def _footer(others: list[Page]) -> None:
+    """Lead on to the other pages, which a phone hides in its menu."""
+    st.divider()
+    with st.container(horizontal=True, gap="medium"):
+        for page in others:
+            st.page_link(page, width="content")
 
 
 def _page(place: Place) -> Page:

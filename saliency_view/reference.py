@@ -79,16 +79,7 @@ def _entry(cls: type[Registered], facts: list[tuple[str, str]]) -> None:
         for name, spec in specs(cls).items()
     ]
     _rows(settings)
-    st.code(_spelling(cls), language=None)
-
-
-def _spelling(cls: type[Registered]) -> str:
-    """Return how the thing is written in the address bar and on the command line."""
-    parts = [
-        f"{name}=..." if spec.default is REQUIRED else f"{name}={spec.default!r}"
-        for name, spec in specs(cls).items()
-    ]
-    return f"{cls.id}({', '.join(parts)})"
+    st.code(cls.pattern(), language=None)
 
 
 def _system() -> None:

@@ -40,9 +40,14 @@ def sidebar(view: View, labels: Sequence[str], layers: Layers) -> None:
 
 def _model(view: View, known: Facts) -> None:
     st.subheader("Model")
-    names = Options(list(entries()), lambda name: entries()[name].title)
+    names = Options(list(entries()), _menu_line)
     choose("Model", "model", names, view.model, lambda name: _change(model=name), bare=True)
     st.caption(plain(known.line))
+
+
+def _menu_line(name: str) -> str:
+    entry = entries()[name]
+    return f"{entry.title} ({entry.megabytes:.0f} MB download)" if entry.megabytes else entry.title
 
 
 def _image(view: View, known: Facts) -> None:
@@ -68,7 +73,12 @@ def _image(view: View, known: Facts) -> None:
     height, width, _ = known.input
     title = f"Fit to {width} x {height} px"
     choose(
-        title, "fit", fits, view.fit, lambda how: state.change(fit=how), help="How it meets the model's size."
+        title,
+        "fit",
+        fits,
+        view.fit,
+        lambda how: state.change(fit=how),
+        help="What happens to a picture of another size than the model takes.",
     )
 
 
@@ -81,7 +91,8 @@ def _take(key: str) -> None:
         pictures.take(given.getvalue(), given.name)
         state.change(image=OWN)
     except SaliencyError as problem:
-        state.tell("picture", [str(problem)])
+        kept = pictures.picture(state.current()).name
+        state.tell("picture", [f"{problem} Shown is still {kept}."])
 
 
 def _target(view: View, known: Facts, labels: Sequence[str], layers: Layers) -> None:

@@ -75,7 +75,11 @@ def open_application(id: str, on_progress: Tell | None = None) -> tuple[Any, App
     """
     entry = application(id)
     told = _in_words(entry.weights, entry.title, on_progress)
-    path = fetch(entry.weights, on_progress=told)
+    try:
+        path = fetch(entry.weights, on_progress=told)
+    except DownloadError as problem:
+        needs = f"{entry.title} needs its ImageNet weights, {entry.megabytes:.0f} MB:"
+        raise DownloadError(f"{needs} {problem.problem}", problem.hint) from problem
     labels = class_names(on_progress)
     try:
         return build(entry, path), entry, labels

@@ -51,6 +51,7 @@ class Entry:
     group: str  # "bundled" | "imagenet"
     facts: str
     about: str
+    megabytes: float = 0.0  # to download when first chosen
 
 
 def menu() -> tuple[Entry, ...]:
@@ -67,7 +68,7 @@ def menu() -> tuple[Entry, ...]:
     for name, entry in CATALOGUE.items():
         share = f"{entry.top1:.1%} accuracy on ImageNet" if entry.top1 else "accuracy not published"
         line = f"{entry.size} x {entry.size} x 3; {share}; {entry.megabytes:.0f} MB download"
-        rows.append(Entry(name, entry.title, "imagenet", line, entry.about))
+        rows.append(Entry(name, entry.title, "imagenet", line, entry.about, entry.megabytes))
     return tuple(rows)
 
 

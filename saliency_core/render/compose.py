@@ -18,6 +18,7 @@ from saliency_core.render.palettes import DIVERGING, palette
 from saliency_core.render.reduce import reduce_channels
 from saliency_core.render.scale import explain_flat, is_flat, limit
 
+SLIDE = 800  # pixels of the longer side that a picture needs on a slide
 LEVELS = {"sequential": 255, "diverging": 128}  # steps of colour from zero to the limit
 
 
@@ -143,9 +144,14 @@ def enlarge(map2d: Float, height: int, width: int) -> Float:
     return np.array(wide, np.float32)
 
 
-def overlay_png(rendered: Rendered) -> bytes:
-    """Return the map over the image as a PNG file."""
-    return _png(rendered.overlay)
+def overlay_png(rendered: Rendered, side: int = 0) -> bytes:
+    """Return the map over the image as a PNG file.
+
+    Each pixel is repeated, the same number of times across and down, until the longer side has at least
+    `side` pixels; no colour is mixed.
+    """
+    times = max(1, -(-side // max(rendered.overlay.shape[:2])))
+    return _png(rendered.overlay.repeat(times, 0).repeat(times, 1))
 
 
 def map_png(rendered: Rendered) -> bytes:
@@ -176,11 +182,16 @@ def _legend(end: float, unit: str, look: Look, family: str) -> Legend:
     return Legend(low, high, unit, ticks, family)
 
 
+def beyond(reduced: Float, end: float) -> str:
+    """Return what share of a map's pixels the scale has no colours for, or nothing where all fit."""
+    share = np.count_nonzero(np.abs(reduced.astype(np.float64)) > end) / reduced.size if end else 0.0
+    return f"{100 * share:.2g} % of the pixels lie beyond the scale." if share else ""
+
+
 def _note(values: Array, reduced: Float, end: float, look: Look) -> str | None:
     if is_flat(reduced):
         return explain_flat(values, look)
     sizes = np.abs(reduced.astype(np.float64))
     if sizes.max() < look.threshold * end:
         return f"Nothing is drawn: all values are below the threshold, {number_text(look.threshold * end)}."
-    beyond = np.count_nonzero(sizes > end) / sizes.size
-    return f"{100 * beyond:.2g} % of the pixels lie beyond the scale." if beyond else None
+    return beyond(reduced, end) or None

@@ -72,6 +72,19 @@ function composed(shown, lut, { opacity, threshold, backdrop }) {
   return picture;
 }
 
+// The map alone, opaque, in the colours of the scale; what the threshold hides has the colour of zero.
+function mapPicture(shown, lut, { threshold }) {
+  const { limit, family } = shown;
+  const [rows, columns] = shown.arrays.photo.shape;
+  const picture = new ImageData(columns, rows);
+  for (let at = 0; at < rows * columns; at++) {
+    const share = shareOf(shown.arrays.values.data[cellOf(shown, Math.floor(at / columns), at % columns)], limit);
+    const from = 3 * paletteIndex(family, Math.abs(share) < threshold ? 0 : share);
+    picture.data.set([lut.data[from], lut.data[from + 1], lut.data[from + 2], 255], 4 * at);
+  }
+  return picture;
+}
+
 function colourIn({ data, width }, row, column) {
   const start = 4 * (row * width + column);
   return [...data.subarray(start, start + 3)];

@@ -76,6 +76,8 @@ def viewer(
     busy: bool = False,
     quantity: str = "Gradient",
     negated: bool = False,
+    ends: tuple[str, str] = ("", ""),
+    beyond: str = "",
 ) -> ViewerState:
     """Mount the viewer and return what the visitor has chosen.
 
@@ -84,7 +86,8 @@ def viewer(
     `units`. opacity and threshold: shares in 0..1; values below `threshold * limit` are not drawn.
     `backdrop` is "grey" or "colour": how the photo looks under the map.
     `quantity` names the values in the readout; `negated` says that they are sizes of negative numbers and
-    get their minus back in words. `busy` dims the picture while the next one is computed.
+    get their minus back in words. `ends` says what the two ends of the scale mean, `beyond` what does not fit
+    on it. `busy` dims the picture while the next one is computed.
 
     palette, opacity, threshold, backdrop and selected are where the page wants the controls; the visitor
     moves them from there without the server, and the page overrules the visitor by asking for something
@@ -125,6 +128,8 @@ def viewer(
         "note": note,
         "quantity": quantity,
         "negated": bool(negated),
+        "ends": list(ends),
+        "beyond": beyond,
         "busy": bool(busy),
     }
     _viewer(

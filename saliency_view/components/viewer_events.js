@@ -37,13 +37,16 @@ function bindControls(viewer) {
 }
 
 function bindCompare(viewer) {
-  const { hold, bare } = viewer.parts.tools;
-  bare.setAttribute("aria-pressed", "false");
-  bare.addEventListener("click", () => {
-    viewer.bare = !viewer.bare;
-    bare.setAttribute("aria-pressed", String(viewer.bare));
-    viewer.drawSoon();
-  });
+  const { hold, bare, alone } = viewer.parts.tools;
+  for (const [button, name] of [[bare, "photo"], [alone, "map"]]) {
+    button.setAttribute("aria-pressed", "false");
+    button.addEventListener("click", () => {
+      viewer.only = viewer.only === name ? "" : name;
+      bare.setAttribute("aria-pressed", String(viewer.only === "photo"));
+      alone.setAttribute("aria-pressed", String(viewer.only === "map"));
+      viewer.drawSoon();
+    });
+  }
   const set = (held) => () => {
     viewer.compare("button", held);
     hold.classList.toggle("down", held);

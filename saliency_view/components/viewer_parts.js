@@ -38,9 +38,13 @@ function buildBar() {
   const marker = make("i", { class: "bar-marker", hidden: true, "aria-hidden": "true" });
   const ends = [0, 1, 2].map(() => make("span"));
   const unit = make("p", { class: "bar-unit muted" });
+  const words = [0, 1].map(() => make("span"));
+  const meaning = make("div", { class: "bar-words muted" }, ...words);
+  const beyond = make("p", { class: "bar-beyond muted" });
   const ruler = make("div", { class: "bar-ruler" }, ...ends);
   const strip = make("div", { class: "bar-strip" }, canvas, marker);
-  return { canvas, marker, ends, unit, node: make("div", { class: "bar-box" }, strip, ruler, unit) };
+  const node = make("div", { class: "bar-box" }, strip, ruler, meaning, unit, beyond);
+  return { canvas, marker, ends, words, unit, beyond, node };
 }
 
 function buildTools() {
@@ -49,6 +53,7 @@ function buildTools() {
   const tools = {
     hold: key("Hold to compare", "Hold to see the photo alone (C)", "hold"),
     bare: key("Photo only", "Show the photo alone", "bare"),
+    alone: key("Map only", "Show the map alone, in the colours of the scale", "alone"),
     out: key(MINUS, "Zoom out (−)", "out"),
     in: key("+", "Zoom in (+)", "in"),
     fit: key("Fit", "Fit the picture to the frame (0)", "fit"),
@@ -59,6 +64,7 @@ function buildTools() {
     { class: "tools", role: "group", "aria-label": "Picture tools" },
     tools.hold,
     tools.bare,
+    tools.alone,
     make("span", { class: "zoom" }, tools.out, tools.size, tools.in, tools.fit),
   );
   return tools;
@@ -66,7 +72,7 @@ function buildTools() {
 
 function buildViewer(root) {
   const canvas = make("canvas", { class: "canvas", tabindex: 0, role: "application" });
-  const badge = make("span", { class: "badge", text: "Photo only", hidden: true });
+  const badge = make("span", { class: "badge", hidden: true });
   const hint = make("span", { class: "hint", text: "Ctrl + scroll zooms; or click the picture first", hidden: true });
   const progress = make("span", { class: "progress", "aria-hidden": "true" });
   const stage = make("div", { class: "stage" }, canvas, badge, hint, progress);

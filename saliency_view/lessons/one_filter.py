@@ -103,7 +103,9 @@ def reach_words(gradient: Array, reach: Array, chosen: int) -> str:
     if gradient[row, column] != gradient[0, 0]:
         value = number_text(gradient[row, column])
         many = reach[row, column]
-        said.append(f"Pixel ({row}, {column}) reaches {many}; no gradient is larger than its {value}.")
+        said.append(
+            f"Pixel ({row}, {column}) reaches {many}; no gradient is larger in size than its {value}."
+        )
     none, cancelled = int((reach == 0).sum()), int(((reach > 0) & (gradient == 0)).sum())
     if none:
         what = "it" if chosen == 1 else "any"

@@ -17,12 +17,12 @@ ROOT = Path(__file__).parents[2]
 SEVEN = str(ASSETS / sample("digit_7").file)
 
 
-@pytest.mark.parametrize("command", ["models", "methods", "targets"])
+@pytest.mark.parametrize("command", ["models", "methods", "targets", "looks"])
 def test_lists_are_one_json_object(command, capsys):
     assert main([command, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)[command]
     names = [row["name"] if command == "models" else row["id"] for row in rows]
-    assert set(names) & {"digits", "gradient", "class_logit"}
+    assert set(names) & {"digits", "gradient", "class_logit", "look"}
     assert main([command]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
     assert [word.partition("(")[0] for word in listed] == names
@@ -72,6 +72,8 @@ def test_the_doctor_is_asked_on_demand(capsys):
     ("arguments", "word"),
     [
         (["explain", "nowhere.png"], "nowhere.png"),
+        (["explain", SEVEN, "--preprocessing", "unit"], "its own preprocessing"),
+        (["explain", SEVEN, "--look", "blah"], "Write look(reduce='max_abs'"),
         (["explain", SEVEN, "--model", "nothing"], "digits"),
         (["explain", SEVEN, "--target", "class_logit(33)"], "0 to 9"),
         (["explain", SEVEN, "--target", "class_logit("], "class_logit(3)"),
@@ -145,3 +147,12 @@ def test_a_wrong_command_ends_with_one_line_on_stderr():
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.engine
+def test_an_answer_comes_without_the_talk_of_tensorflow_and_names_its_model():
+    command = [sys.executable, "-m", "saliency_core", "explain", SEVEN]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.startswith("Handwritten digits (digits) on digit_7.png\n")

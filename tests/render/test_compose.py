@@ -276,6 +276,17 @@ def test_other_images_are_refused(wrong):
         render(noise(), wrong, Look())
 
 
+@pytest.mark.parametrize(("side", "times"), [(0, 1), (7, 1), (8, 2), (14, 2), (15, 3), (800, 115)])
+def test_a_small_picture_becomes_larger_by_whole_pixels(side, times):
+    drawn = render(noise(), photo(), Look())
+    opened = np.asarray(Image.open(io.BytesIO(overlay_png(drawn, side))))
+    assert opened.shape == (5 * times, 7 * times, 3)
+    np.testing.assert_array_equal(opened[times // 2 :: times, times // 2 :: times], drawn.overlay)
+    assert len(np.unique(opened.reshape(-1, 3), axis=0)) == len(
+        np.unique(drawn.overlay.reshape(-1, 3), axis=0)
+    )
+
+
 def test_png_files_hold_every_pixel():
     drawn = render(noise(), photo(channels=1), Look())
     for made, pixels in ((overlay_png(drawn), drawn.overlay), (map_png(drawn), drawn.rgba[..., :3])):

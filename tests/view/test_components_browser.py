@@ -53,6 +53,17 @@ def test_the_photo_under_the_map_is_grey_or_in_colour_without_the_server(demo: D
     demo.wait_for_state(backdrop="colour")
 
 
+def test_the_map_alone_has_the_colours_of_the_scale(demo: Demo) -> None:
+    _, values, _, limit = maps("scene", "diverging")
+    rgba = layer(values, limit, palette("blue_orange").lut, "diverging", 0.9, 0)
+    demo.page.get_by_role("button", name="Show the map alone").click()
+    np.testing.assert_array_equal(demo.pixels(224, 224), rgba[..., :3])
+    demo.page.get_by_role("button", name="Show the photo alone").click()  # one or the other
+    np.testing.assert_array_equal(demo.pixels(224, 224), maps("scene", "diverging")[0])
+    demo.page.get_by_role("button", name="Show the photo alone").click()
+    np.testing.assert_array_equal(demo.pixels(224, 224), drawn("scene", "diverging", "blue_orange", 0.9, 0))
+
+
 def test_sliders_ask_the_server_nothing_until_they_are_let_go(demo: Demo) -> None:
     before, frames = demo.reruns, len(demo.sent)
     first = demo.pixels(224, 224)
@@ -116,7 +127,7 @@ def test_the_keyboard_alone_reads_selects_zooms_and_pans(demo: Demo) -> None:
 def test_tab_reaches_every_control(demo: Demo) -> None:
     demo.canvas.focus()
     reached = []
-    for _ in range(8):
+    for _ in range(9):
         demo.page.keyboard.press("Tab")
         reached.append(
             demo.page.evaluate(
@@ -124,7 +135,7 @@ def test_tab_reaches_every_control(demo: Demo) -> None:
                 return e && (e.dataset.tool ?? e.dataset.name ?? e.type); }"""
             )
         )
-    assert reached == ["hold", "bare", "in", "fit", "opacity", "threshold", "backdrop", "radio"]
+    assert reached == ["hold", "bare", "alone", "in", "fit", "opacity", "threshold", "backdrop", "radio"]
 
 
 def test_holding_c_or_the_button_shows_the_photo(demo: Demo) -> None:

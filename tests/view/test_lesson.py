@@ -43,7 +43,7 @@ def test_a_pixel_out_of_reach_in_words() -> None:
 def test_all_cells_in_words() -> None:
     said = answer([(row, column, 1.0) for row in range(4) for column in range(4)])
     assert "Pixel (0, 0) reaches 4 of the 16 chosen outputs, so its gradient is 4." in said
-    assert "Pixel (1, 1) reaches 9; no gradient is larger than its 9." in said
+    assert "Pixel (1, 1) reaches 9; no gradient is larger in size than its 9." in said
     assert "do not reach" not in said
 
 
