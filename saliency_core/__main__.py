@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--out", metavar="FILE.npz", help="write the map, the pixels and the recipe")
     explain.add_argument("--png", metavar="FILE.png", help="write the map laid over the image")
     explain.add_argument("--evidence", action="store_true", help="check the map by finite differences")
+    explain.add_argument("--doctor", action="store_true", help="say what is unusual about the model")
     explain.set_defaults(run=_explain)
 
     for family, words in (
@@ -104,6 +105,9 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     }
     if given.evidence:
         summary["evidence"] = None if made.evidence is None else vars(made.evidence)
+    findings = _findings(model, given) if given.doctor else []
+    if given.doctor:
+        summary["doctor"] = findings
     if given.out:
         _write(given.out, made.to_npz())
     if given.png:
@@ -115,9 +119,17 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         f"largest {summary['largest']:.3g}, {made.seconds:.2f} s",
         *(f"  {one.probability or 0:6.1%}  {one.label}" for one in made.predictions[:5]),
         *([made.evidence.sentence] if given.evidence and made.evidence else []),
+        *(f"{one['severity']}: {one['sentence']} {one['advice']}" for one in findings),
+        *(["The doctor found nothing unusual."] if given.doctor and not findings else []),
         *(f"wrote {path}" for path in (given.out, given.png) if path),
     ]
     return summary, lines
+
+
+def _findings(model: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
+    from saliency_core.checks.doctor import examine
+
+    return [one.facts() for one in examine(model, Path(given.image), how=given.fit)]
 
 
 def _check_outputs(given: argparse.Namespace) -> None:

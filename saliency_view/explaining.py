@@ -9,9 +9,11 @@ from typing import Any
 import streamlit as st
 
 from saliency_core.attribution import Attribution
+from saliency_core.errors import DownloadError
 from saliency_core.images import Image, to_png
 from saliency_core.workers.jobs import BusyError, Job
 from saliency_view import compute, panels, pictures, state
+from saliency_view.doctor import doctor
 from saliency_view.facts import facts
 from saliency_view.sidebar import sidebar
 from saliency_view.state import View
@@ -58,6 +60,8 @@ def _answer(view: View, picture: Image, job: Job) -> None:
         return
     if job.ended:
         panels.failure(job)
+        if job.state == "failed" and not job.retryable and not isinstance(job.error, DownloadError):
+            doctor(view, image_params(view, picture), picture.pixels, st.container())
         return
     compute.follow(job, f"Explaining with {facts(view.model).title}")
     last: tuple[Job, View] | None = st.session_state.get(SHOWN)
@@ -73,6 +77,7 @@ def _finished(view: View, picture: Image, job: Job) -> None:
     made = panels.attribution(job)
     st.session_state["top_classes"] = [one.index for one in made.predictions[:2]]
     st.markdown(panels.sentence(made))
+    above = st.container()
     left, right = st.columns([3, 1], gap="medium")
     with left:
         look = panels.look_controls(view, made.point.shape[2])
@@ -84,6 +89,7 @@ def _finished(view: View, picture: Image, job: Job) -> None:
         unit_grid(view, image_params(view, picture), picture.pixels)
         panels.predictions(made, "predictions")
         panels.evidence(made, view)
+        doctor(view, image_params(view, picture), picture.pixels, above)
     _ahead(view, picture, made)
 
 

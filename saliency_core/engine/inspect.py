@@ -7,11 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from saliency_core.engine import nodes, receptive
+from saliency_core.engine import nodes, receptive, signs
 from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.runtime import tensorflow
 from saliency_core.errors import TargetError
-from saliency_core.models.anatomy import WHOLE, Field, Head, Layer
+from saliency_core.models.anatomy import WHOLE, Field, Head, Layer, Signs
 
 PASSING = {"Identity", "Reshape", "Squeeze", "Cast", "ExpandDims"}
 HEADS = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Sigmoid": "sigmoid"}
@@ -41,6 +41,7 @@ class Anatomy:
     fields: dict[str, Field]  # what each tensor can see of the image
     parameters: int
     activations: int  # numbers computed for one image
+    signs: Signs = Signs()
 
     def find(self, name: str) -> Layer:
         """Return a layer by its name or any tensor by its own; raises TargetError with the nearest names."""
@@ -73,6 +74,7 @@ def examine(frozen: Frozen, graph: Any) -> Anatomy:
         operations=dict(Counter(node.op for node in graph.node if node.op not in ("Const", "Placeholder"))),
         parameters=sum(int(w.size) for w in weights.values() if w.dtype.kind == "f" and w.ndim > 0),
         activations=sum(_size(shape) for shape in tensors.values()),
+        signs=signs.read(frozen, graph, depends, floats, weights),
     )
 
 

@@ -160,10 +160,13 @@ def fold_constants(graph: Any) -> Any:
 
 def _fixed_nodes(graph: Any) -> set[str]:
     """Return the nodes that depend on constants alone and draw no random numbers."""
-    registry = tensorflow().raw_ops
+    from tensorflow.python.framework import op_def_registry
+
     fixed: set[str] = set()
     for node in graph.node:
-        pure = hasattr(registry, node.op) and not node.op.startswith(("Random", "Stateless", "Placeholder"))
+        known = op_def_registry.get(node.op)  # a stateful one, such as TruncatedNormal, is new every time
+        pure = known is not None and not known.is_stateful
+        pure = pure and not node.op.startswith(("Stateless", "Placeholder"))
         inputs = data_inputs(node)
         if node.op == "Const" or (pure and inputs and all(node_of(name) in fixed for name in inputs)):
             fixed.add(node.name)

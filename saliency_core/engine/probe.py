@@ -36,6 +36,8 @@ class Reading:
         anatomy = self._compiled.anatomy
         if name == OUTPUT and all(layer.name != OUTPUT for layer in anatomy.layers):
             tensor = self._compiled.frozen.output
+            if tensor not in anatomy.tensors:
+                raise TargetError("The shape of the network's output is not known.", "Choose a layer.")
             return replace(anatomy.find(tensor), name=OUTPUT, op="output")
         return anatomy.find(name)
 

@@ -1,4 +1,4 @@
-"""Facts about a network that pages and targets need: its head and its tappable layers."""
+"""Facts about a network that pages, targets and the doctor need: head, tappable layers, warning signs."""
 
 from __future__ import annotations
 
@@ -105,3 +105,43 @@ class Head:
     def classes(self) -> int:
         """Number of classes that can be explained; one output counts as two: toward 0 and toward 1."""
         return 2 if self.outputs == 1 else self.outputs
+
+
+@dataclass(frozen=True)
+class Rectifier:
+    """One ReLU: the layer's name, the tensor that goes into it, and where it is capped (0: nowhere)."""
+
+    name: str
+    before: str
+    cap: float = 0.0
+
+
+@dataclass(frozen=True)
+class Norm:
+    """The first batch norm: the tensor it takes, and what it met in training, channel by channel."""
+
+    name: str
+    before: str
+    mean: tuple[float, ...]
+    variance: tuple[float, ...]
+    epsilon: float
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What a graph shows a doctor without being run; nodes are named as in the graph.
+
+    cuts: steps behind which no derivative goes on, (node, operation). cut_off: none reaches the output.
+    random: nodes that draw random numbers. training_norms: batch norms that normalise by the batch
+    itself. not_finite: weights with (name, how many are NaN, how many are infinite). own_rules: nodes
+    with a gradient rule of their own, (node, rule). norm: the first batch norm, where there is one.
+    """
+
+    rectifiers: tuple[Rectifier, ...] = ()
+    cuts: tuple[tuple[str, str], ...] = ()
+    cut_off: bool = False
+    random: tuple[str, ...] = ()
+    training_norms: tuple[str, ...] = ()
+    not_finite: tuple[tuple[str, int, int], ...] = ()
+    own_rules: tuple[tuple[str, str], ...] = ()
+    norm: Norm | None = None

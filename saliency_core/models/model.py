@@ -10,8 +10,9 @@ import numpy as np
 
 from saliency_core.arrays import Array, Float, Points
 from saliency_core.attribution import Prediction, Ranking
+from saliency_core.errors import ModelError
 from saliency_core.images import Image, fit, read_image
-from saliency_core.models.anatomy import Layer
+from saliency_core.models.anatomy import Head, Layer, Signs
 from saliency_core.targets import Target
 
 if TYPE_CHECKING:
@@ -69,6 +70,16 @@ class Model:
         return self._compiled.anatomy.layers
 
     @property
+    def signs(self) -> Signs:
+        """What the graph shows a doctor without being run."""
+        return self._compiled.anatomy.signs
+
+    @property
+    def head(self) -> Head:
+        """Where the logits are, and what follows them."""
+        return self._compiled.anatomy.head
+
+    @property
     def traces(self) -> int:
         """How often a function of this graph was traced; stays small whatever is asked."""
         return self._compiled.traces
@@ -91,19 +102,43 @@ class Model:
 
     def head_values(self, points: Points) -> list[Array]:
         """Return [logits] or [logits, probabilities] for points (B, H, W, C), B rows each."""
+        head = self._compiled.anatomy.head
+        names = tuple(name for name in (head.logits, head.probabilities) if name)
+        return self._over("read", names, points) if head.outputs else []
+
+    def survey(self, points: Points, tensors: Sequence[str]) -> tuple[Array, Array | None, list[Array]]:
+        """Look at many points and inner tensors at once: answers, probabilities, and numbers by channel.
+
+        The answers (B, ...) are the logits, or the output where there are no classes. For each tensor come
+        mean, variance and largest value of its channels, (B, 3, channels).
+        """
+        answers, *found = self._over("channels", tuple(tensors), points)
+        chances = found.pop(0) if self.head.probabilities else None
+        return answers, chances, found
+
+    def answer(self, point: Points) -> tuple[Array, Float | None]:
+        """Return the answer to one point (H, W, C), and the gradient of its top class; None without one."""
+        from saliency_core.engine.compiled import Form
+
+        if self.head.outputs:
+            try:
+                _, gradient, logits, *_ = self._compiled.run(Form("top", (), 1), point[None])
+                return logits[0], gradient[0]
+            except ModelError:  # the network cannot be differentiated
+                pass
+        return self._over("read", (self.head.logits,), point[None])[0][0], None
+
+    def _over(self, kind: str, tensors: tuple[str, ...], points: Points) -> list[Array]:
+        """Run a form over points with only two row counts, 1 and the chunk; the last chunk is filled up."""
         from saliency_core.engine.compiled import Form
         from saliency_core.engine.probe import chunk_for
 
-        head = self._compiled.anatomy.head
-        names = tuple(name for name in (head.logits, head.probabilities) if name)
-        if not head.outputs:
-            return []
         size = 1 if len(points) == 1 else chunk_for(self._compiled.anatomy.activations)
         parts = []
         for first in range(0, len(points), size):
             part = points[first : first + size]
             full = np.concatenate([part, np.repeat(part[-1:], size - len(part), 0)])
-            found = self._compiled.run(Form("read", names, size), full)
+            found = self._compiled.run(Form(kind, tensors, size), full)
             parts.append([one[: len(part)] for one in found])
         return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
+from saliency_core.checks.doctor import examine
 from saliency_core.explanation import evidence_for, explain
 from saliency_core.grammar import parse
 from saliency_core.images import Image
@@ -70,6 +71,12 @@ def evidence_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     return {} if found is None else {**asdict(found), "good": found.good, "sentence": found.sentence}, {}
 
 
+def doctor_task(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Look for what is unusual about a model on an image; answers with the findings, gravest first."""
+    found = examine(_model(params, report), _image(params, arrays), how=params.get("fit"))
+    return {"findings": [one.facts() for one in found]}, {}
+
+
 def kernel_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Compare the gradient of the first kernels with that of the pixels."""
     found = _model(params, report).kernel_gradient(_image(params, arrays), params["target"])
@@ -129,6 +136,7 @@ TASKS: dict[str, Task] = {
         "open": open_task,
         "explain": explain_task,
         "evidence": evidence_task,
+        "doctor": doctor_task,
         "kernel": kernel_task,
         "way_back": way_back_task,
         "activation": activation_task,

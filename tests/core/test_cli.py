@@ -54,6 +54,20 @@ def test_explain_writes_map_and_picture(tmp_path, capsys):
     assert png.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.engine
+def test_the_doctor_is_asked_on_demand(capsys):
+    assert main(["explain", SEVEN, "--doctor"]) == 0
+    assert capsys.readouterr().out.endswith("The doctor found nothing unusual.\n")
+    disc = str(ASSETS / "gallery" / "template_frame.png")
+    assert main(["explain", disc, "--model", "template", "--doctor", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (one,) = told["doctor"]
+    assert one["id"] == "saturated"
+    assert one["numbers"]["probability"] == pytest.approx(told["predictions"][0]["probability"])
+    assert main(["explain", disc, "--model", "template", "--json"]) == 0
+    assert "doctor" not in json.loads(capsys.readouterr().out)
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [

@@ -35,6 +35,7 @@ def test_every_task_asks_once_for_patience():
         "open": ({"model": "conv4x4"}, {}),
         "explain": ({**PARAMS, "target": SEED}, IMAGE),
         "evidence": ({**PARAMS, "target": SEED}, {"values": point, "point": point}),
+        "doctor": (PARAMS, IMAGE),
         "kernel": ({**PARAMS, "target": SEED}, IMAGE),
         "way_back": (PARAMS, {**IMAGE, "delta": point}),
         "activation": ({**PARAMS, "layer": "output"}, IMAGE),
