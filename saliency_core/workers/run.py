@@ -54,6 +54,7 @@ class Run:
     on_news: Callable[[News], None]
     on_end: Callable[[Outcome], None]
     lent: bool = False  # a piece of another worker's job
+    lane: str = ""  # the id of the uploaded model whose worker computes it
     began: float = field(default_factory=time.monotonic)
     acknowledged: bool = False
     cancelled_at: float | None = None

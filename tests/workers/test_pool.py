@@ -168,7 +168,7 @@ def alone():
 
 @pytest.mark.parametrize("how", ["", "fail", "kill"])
 def test_a_shared_job_is_the_same_with_one_worker_with_two_and_with_a_lender_that_fails(table, alone, how):
-    before = sum(slot.jobs for slot in table.pool._slots)
+    before = sum(slot.jobs for slot in table.pool._shared)
     job = ask(table, "shared", {"pause": 0.02, "lender": how}, {"x": SHARED})
     assert alone.message["workers"] == 1
     assert job.result.message["workers"] == (1 if how else 2)
@@ -176,7 +176,7 @@ def test_a_shared_job_is_the_same_with_one_worker_with_two_and_with_a_lender_tha
     assert np.array_equal(job.result.arrays["squares"], alone.arrays["squares"])
     assert np.array_equal(job.result.arrays["squares"], SHARED**2)
     if how == "fail":  # one attempt to lend, then no more
-        assert sum(slot.jobs for slot in table.pool._slots) == before + 2
+        assert sum(slot.jobs for slot in table.pool._shared) == before + 2
 
 
 def test_a_lender_that_hangs_holds_nobody_up(table):
