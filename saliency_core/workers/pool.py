@@ -185,7 +185,7 @@ class Pool:
         return self._keeper.trouble
 
     def on_trouble(self, call: Callable[[SaliencyError, Upload | None], None]) -> None:
-        """Have `call(error, upload)` called, with the lock held, when workers (of that upload) cannot start."""
+        """Have `call(error, upload)` called, with the lock held, when no worker (of it) can start."""
         self._keeper.on_trouble = call
 
     def status(self) -> PoolStatus:

@@ -42,10 +42,10 @@ class PrivateLimits:
     scratch_mib: int = 2048
 
 
-def confine(path: str, limits: PrivateLimits, within: Path | None = None) -> Confinement:
+def confine(path: str, limits: PrivateLimits, within: Path) -> Confinement:
     """Return a confinement for one model, with a new scratch folder; OSError if there is no such model."""
     os.stat(path)  # it must be there
-    scratch = tempfile.mkdtemp(prefix="scratch-" if within else PREFIX, dir=within)
+    scratch = tempfile.mkdtemp(prefix="scratch-", dir=within)
     readable = (os.path.realpath(path),)
     file_mib = min(1024, limits.scratch_mib)
     return Confinement(readable, os.path.realpath(scratch), limits.memory_mib, file_mib)

@@ -42,6 +42,7 @@ SET = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     "KERAS_BACKEND": "tensorflow",
 }
+PACE = 4.0  # after a message of a confined worker its reader rests so many times as long as it took
 LINES, WINDOW_S = 200, 10.0  # so many log lines of a worker are passed on in so many seconds
 
 
@@ -147,7 +148,10 @@ class Process:
         try:
             with cast(BinaryIO, self._child.stdout) as stream:
                 while True:
+                    began = time.thread_time()
                     self._hear(self, *read_frame(stream, limits))
+                    if self.confinement:  # a flood of messages shall not occupy this process
+                        time.sleep(PACE * (time.thread_time() - began))
         except EOFError:
             pass
         except FrameError as error:
