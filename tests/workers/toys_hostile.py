@@ -19,7 +19,7 @@ def attempt(params, arrays, report):
     """Do one thing and say what the system answered."""
     try:
         return {"got": str(WAYS[params["way"]](params))}, {}
-    except (OSError, MemoryError, subprocess.SubprocessError) as error:
+    except (OSError, MemoryError, ValueError, subprocess.SubprocessError) as error:
         return {"refused": type(error).__name__, "errno": getattr(error, "errno", None)}, {}
 
 
