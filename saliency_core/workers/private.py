@@ -143,7 +143,8 @@ def remove_folder(folder: str | Path) -> None:
                 os.rmdir(entry.path)
         os.rmdir(top)
     if top.exists():
-        shutil.rmtree(top, ignore_errors=True)
+        with contextlib.suppress(RecursionError):
+            shutil.rmtree(top, ignore_errors=True)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

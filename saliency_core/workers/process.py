@@ -160,10 +160,10 @@ class Process:
             self._outbox.put(None)
             self.kill()
             code = self._child.wait()
-            if self.confinement:
-                remove_folder(self.confinement.scratch)
             self._threads[2].join(0.5)  # the log often says why
             self._ended(self, why or last_words(code))
+            if self.confinement:
+                remove_folder(self.confinement.scratch)
 
     def _write(self) -> None:
         stream = cast(BinaryIO, self._child.stdin)

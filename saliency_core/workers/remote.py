@@ -178,7 +178,8 @@ def _end(process: Process, inbox: Inbox, store: Store) -> None:
     process.kill()
     deadline = time.monotonic() + 5
     with contextlib.suppress(RuntimeError):  # collected on the process's own thread
-        while not process.join(0.1) and time.monotonic() < deadline:
+        while not process.join(0.05) and time.monotonic() < deadline:
             with contextlib.suppress(queue.Empty):  # its last words wait for room
-                inbox.get_nowait()
+                while True:
+                    inbox.get_nowait()
     store.close()
