@@ -50,6 +50,7 @@ class Keeper:
         self._shared = [slot for slot in slots if not slot.private]
         self._hear, self._finish, self._settle, self._confine = hear, finish, settle, confine
         self._failed_starts = 0
+        self._looked_at = 0.0  # when the scratch folders were looked at
         self._thread = threading.Thread(target=self._keep, name="workers", daemon=True)
 
     def start(self) -> None:
@@ -131,6 +132,9 @@ class Keeper:
 
     def _overfull(self) -> set[Process]:
         """The private workers that have filled their scratch folders."""
+        if time.monotonic() - self._looked_at < GLANCE_S:
+            return set()
+        self._looked_at = time.monotonic()
         with self._wake:
             places = [(slot.process, slot.rules.scratch_mib) for slot in self._slots]
         return {

@@ -113,6 +113,8 @@ def _limit(confinement: Confinement) -> None:
 
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")  # when the machine is out of memory, this process goes first
+    with contextlib.suppress(OSError):
+        os.nice(5)  # and when there are more processes than cores, it waits
     limits = {
         resource.RLIMIT_DATA: confinement.memory_mib * MIB,
         resource.RLIMIT_FSIZE: confinement.file_mib * MIB,
@@ -181,6 +183,8 @@ def _allow(rules: int, path: str, access: int) -> None:
 
 
 def _filter() -> None:
+    if sys.maxsize < 1 << 32:
+        raise OSError("a filter for 64-bit calls would end a 32-bit process")
     program = filter_program(os.uname().machine, os.getpid())
     steps = _bytes(program)
     _prctl(SET_SECCOMP, FILTER_MODE, _bytes(struct.pack("@HP", len(program) // 8, ctypes.addressof(steps))))

@@ -25,13 +25,13 @@ __all__ = ["Report", "Task", "Worker", "serve"]
 def serve(tasks: str, source: BinaryIO, sink: BinaryIO, warm: bool = True) -> None:
     """Answer requests from `source` on `sink` until it closes; `tasks` names the module with TASKS.
 
-    Before it is ready it calls the module's `warm_up`, if there is one, unless it shall stay cold.
+    Before it is ready it calls the module's `warm_up`, or `prepare` where nothing shall be opened, if any.
     """
     faulthandler.enable()
     began = time.monotonic()
     worker = Worker(source, sink)
     module = importlib.import_module(tasks)
-    warm_up = getattr(module, "warm_up", None) if warm else None
+    warm_up = getattr(module, "warm_up" if warm else "prepare", None)
     notes = warm_up() if warm_up is not None else None
     worker.send({"type": "ready", "seconds": time.monotonic() - began, "notes": notes or {}}, {})
     worker.work(module.TASKS)

@@ -51,6 +51,31 @@ def test_an_ordinary_user_is_protected_as_well(tmp_path):
     assert json.loads(done.stdout)["tier"] == "full"
 
 
+WITHOUT = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from saliency_core.workers import sandbox, trial\n"
+    "def refuse(*arguments): raise OSError\n"
+    "sandbox.{step} = refuse; trial.main(sys.argv[2:])"
+)
+
+
+@linux
+@pytest.mark.parametrize(
+    ("step", "lost", "tier"),
+    [
+        ("_landlock", {"read", "write"}, "partial"),
+        ("_filter", {"change", "network", "processes", "kernel", "memory"}, "partial"),
+        ("_limit", {"memory", "file_size"}, "partial"),
+        ("_prctl", {"privileges", "read", "write"}, "none"),  # the kernel then takes neither of the two
+        ("_leave_network", {"namespace"}, "full"),
+    ],
+)
+def test_each_step_holds_what_it_is_there_for(monkeypatch, step, lost, tier):
+    monkeypatch.setattr(protections, "BEGIN", WITHOUT.format(step=step))
+    holds = attempt(confined=True)
+    assert lost <= {name for name in ROWS if not holds.get(name)}
+    assert judge(holds).tier == tier
+
+
 def test_every_attempt_has_its_row():
     assert {one.__name__ for one in trial.ATTEMPTS} == set(ROWS)
     assert {*WALLS, *EXTRA} <= set(ROWS)
