@@ -161,7 +161,7 @@ class Process:
             self.kill()
             code = self._child.wait()
             self._threads[2].join(0.5)  # the log often says why
-            self._ended(self, why or last_words(code))
+            self._ended(self, why or last_words(code, self.confinement))
             if self.confinement:
                 remove_folder(self.confinement.scratch)
 
@@ -194,11 +194,15 @@ class Process:
                     log.warning("worker %d: more lines follow too fast to be shown", self.index)
 
 
-def last_words(code: int) -> str:
+def last_words(code: int, confinement: Confinement | None = None) -> str:
     """How a process ended, in words."""
     if code >= 0:
         return f"it ended with exit code {code}"
     try:
-        return f"it was ended by {signal.Signals(-code).name}"
+        name = signal.Signals(-code).name
     except ValueError:
         return f"it was ended by signal {-code}"
+    guess = ""
+    if confinement and name in ("SIGABRT", "SIGSEGV", "SIGBUS"):
+        guess = f"; perhaps the {confinement.memory_mib} MiB of memory it may use were not enough"
+    return f"it was ended by {name}{guess}"

@@ -116,11 +116,17 @@ def answer_to(order: Message, arrays: Arrays, report: PipeReport) -> tuple[Messa
         return {"type": "cancelled", "run": run}, {}
     except SaliencyError as error:
         return _error(run, error), {}
-    except MemoryError:
-        problem, hint = "The computation ran out of memory.", "Choose a smaller image, model or chunk."
-        return _error(run, WorkerError(problem, hint)), {}
     except Exception as error:  # noqa: BLE001 - the worker goes on; the parent tells the user, the log says why
+        if _out_of_memory(error):
+            problem, hint = "The computation ran out of memory.", "Choose a smaller image, model or chunk."
+            return _error(run, WorkerError(problem, hint)), {}
         return _crash(run, error), {}
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether Python, TensorFlow or the C++ library below it says so."""
+    exhausted = type(error).__name__ == "ResourceExhaustedError" or "bad_alloc" in str(error)
+    return isinstance(error, MemoryError) or exhausted
 
 
 def _error(run: int, error: SaliencyError) -> Message:

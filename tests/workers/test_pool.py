@@ -269,6 +269,16 @@ def test_memory_above_the_limit_fails_one_job_in_words():
         assert pool.status().restarts == 0
 
 
+def test_tensorflow_out_of_memory_is_said_in_words(table):
+    for kind, words in (
+        ("ResourceExhaustedError", "OOM when allocating"),
+        ("InternalError", "std::bad_alloc"),
+    ):
+        job = ask(table, "exhausted", {"kind": kind, "words": words})
+        assert job.error.problem == "The computation ran out of memory."
+    assert "unexpectedly" in ask(table, "exhausted", {"kind": "InternalError", "words": "odd"}).error.problem
+
+
 def test_starts_are_staggered_and_jobs_wait_for_the_first():
     with toy_pool(2, ready=0, tasks="tests.workers.toys_slow_start", stagger_s=60) as pool:
         table = JobTable(pool)

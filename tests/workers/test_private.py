@@ -110,7 +110,7 @@ WHOLE = {"type": "done", "run": 1, "message": {}}
     ("task", "params", "sent", "words"),
     [
         ("die", {"how": "exit"}, b"", "exit code 0"),
-        ("die", {"how": "abort"}, b"", "SIGABRT"),
+        ("die", {"how": "abort"}, b"", "SIGABRT; perhaps the 400 MiB"),
         ("die", {"how": "kill"}, b"", "SIGKILL"),
         ("garble", {"leave": False}, b"GET / HTTP/1.1\r\n\r\n", "unreadable"),
         ("garble", {"leave": False}, struct.pack(">I", 2**32 - 1), "unreadable"),
