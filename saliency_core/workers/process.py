@@ -44,6 +44,7 @@ SET = {
 }
 PACE = 4.0  # after a message of a confined worker its reader rests so many times as long as it took
 LINES, WINDOW_S = 200, 10.0  # so many log lines of a worker are passed on in so many seconds
+REST_S = 0.01  # and each line of a confined one that is not costs it so long
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
@@ -192,6 +193,8 @@ class Process:
                     log.log(self.level, "worker %d: %s", self.index, line)
                 elif lines == LINES + 1:
                     log.warning("worker %d: more lines follow too fast to be shown", self.index)
+                elif self.confinement:
+                    time.sleep(REST_S)
 
 
 def last_words(code: int, confinement: Confinement | None = None) -> str:

@@ -101,7 +101,7 @@ def enter(confinement: Confinement, code: Iterable[str] = ()) -> frozenset[str]:
         }
     done = set()
     for name, step in steps.items():
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        with contextlib.suppress(OSError, ValueError, KeyError, AttributeError):
             step()
             done.add(name)
     _held = frozenset(done)

@@ -34,8 +34,10 @@ symlink 88 -, symlinkat 266 36, link 86 -, linkat 265 37
 mount 165 40, umount2 166 39, pivot_root 155 41, chroot 161 51, move_mount 429 429, open_tree 428 428
 fsopen 430 430, fsconfig 431 431, fsmount 432 432, fspick 433 433, mount_setattr 442 442
 unshare 272 97, setns 308 268, open_by_handle_at 304 265, name_to_handle_at 303 264
-fanotify_init 300 262, fanotify_mark 301 263, quotactl 179 60, quotactl_fd 443 443, acct 163 89
-swapon 167 224, swapoff 168 225
+fanotify_init 300 262, fanotify_mark 301 263
+inotify_init 253 -, inotify_init1 294 26, inotify_add_watch 254 27
+quotactl 179 60, quotactl_fd 443 443, acct 163 89
+swapon 167 224, swapoff 168 225, sync 162 81, syncfs 306 267
 
 io_uring_setup 425 425, io_uring_enter 426 426, io_uring_register 427 427
 io_setup 206 0, io_destroy 207 1, io_submit 209 2, io_cancel 210 3, io_getevents 208 4, io_pgetevents 333 292

@@ -70,3 +70,20 @@ def test_an_operation_that_ends_the_process_costs_one_job():
                 assert "ended in the middle" in job.error.problem
             assert pool.status().restarts == 0
         assert shared.status().workers[0].pid == pid
+
+
+def test_the_real_tasks_give_the_same_numbers_inside_and_outside():
+    image = np.random.default_rng(0).integers(0, 256, (28, 28, 1), np.uint8)
+    asked = {"model": "digits", "target": "class_logit(7)", "method": "gradient()"}
+    asked |= {"image_name": "noise", "image_digest": "0" * 64}
+    with toy_pool(1, ready=0, tasks="saliency_core.workers.tasks") as pool:
+        table = JobTable(pool)
+        given = pool.uploads.keep(b"a model", "keras")
+        requests = [Request("explain", asked, {"image": image}, upload=each) for each in (None, given)]
+        jobs = [table.submit((f"s{number}", "map"), request) for number, request in enumerate(requests)]
+        assert all(job.wait(120) for job in jobs)
+        shared, confined = (job.result for job in jobs)
+        assert np.array_equal(shared.arrays["values"], confined.arrays["values"])
+        assert shared.message["score"] == confined.message["score"]
+        assert shared.arrays["values"].any()
+        assert [worker.state for worker in pool.status().private] == ["ready"]

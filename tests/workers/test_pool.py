@@ -149,6 +149,12 @@ def test_a_worker_that_sends_impossible_messages_is_replaced(table, frame):
     assert works_again(table)
 
 
+def test_a_worker_s_error_is_cut_to_a_length_that_can_be_shown(table):
+    frame = {"type": "error", "name": "ImageError", "problem": "p" * 5000, "hint": "h" * 5000}
+    job = ask(table, "frame", {"frame": frame, "seconds": 0})
+    assert (len(job.error.problem), len(job.error.hint)) == (1000, 1000)
+
+
 def test_an_error_class_from_a_worker_is_only_looked_up_among_ours(table):
     for name in ("SystemExit", "annotations", "__doc__", "Exception"):
         frame = {"type": "error", "name": name, "problem": "a", "hint": "b"}

@@ -249,6 +249,16 @@ def test_a_flood_of_messages_does_not_occupy_the_server(table):
     table.forget_upload(given.id)
 
 
+def test_a_flood_of_log_lines_is_slowed_down(table):
+    given = upload(table)
+    began = time.process_time()
+    noisy = submit(table, "flood", given, {"lines": 10**6}, session="noisy")
+    assert not noisy.wait(1.5)
+    assert time.process_time() - began < 1
+    table.forget_upload(given.id)
+    assert noisy.state == "cancelled"
+
+
 def test_everything_is_gone_when_the_pool_closes():
     with toy_pool(1, tasks=HOSTILE) as pool:
         table = JobTable(pool)
