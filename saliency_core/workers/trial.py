@@ -53,11 +53,12 @@ class Plant:
 
 
 def read(plant: Plant) -> None:
+    """Open a file that nobody gave away."""
     Path(plant.secret).read_bytes()
 
 
 def write(plant: Plant) -> None:
-    """Any of these is enough."""
+    """Make, empty, move or link something outside the scratch folder."""
     _each(
         lambda: Path(plant.outside, "marker").write_bytes(b"written"),
         lambda: Path(plant.outside, "folder").mkdir(),
@@ -68,11 +69,13 @@ def write(plant: Plant) -> None:
 
 
 def change(plant: Plant) -> None:
+    """Set the mode and the times of a file to what they are."""
     mode = os.stat(plant.secret).st_mode
     _each(lambda: os.chmod(plant.secret, mode), lambda: os.utime(plant.secret))
 
 
 def peek(plant: Plant) -> None:
+    """Look into the server process."""
     folder = Path("/proc", str(plant.server))
     _each(
         *(
@@ -83,12 +86,14 @@ def peek(plant: Plant) -> None:
 
 
 def signal(plant: Plant) -> None:
+    """Signal the server process, or limit it."""
     import resource
 
     _each(lambda: os.kill(plant.server, 0), lambda: resource.prlimit(plant.server, resource.RLIMIT_CORE))
 
 
 def network(plant: Plant) -> None:
+    """Connect to a listener on this machine, or listen."""
     _each(
         lambda: socket.create_connection(("127.0.0.1", plant.port), 2).close(),
         lambda: socket.create_server(("127.0.0.1", 0)).close(),
@@ -97,6 +102,7 @@ def network(plant: Plant) -> None:
 
 
 def processes(plant: Plant) -> None:
+    """Make another process."""
     child = os.fork()
     if child == 0:
         os._exit(0)
@@ -104,6 +110,7 @@ def processes(plant: Plant) -> None:
 
 
 def kernel(plant: Plant) -> None:
+    """Make rare kernel calls, with nonsense as arguments."""
     table = numbers(DENIED, os.uname().machine)
     library = ctypes.CDLL(None, use_errno=True)
     for name in RARE:
@@ -114,25 +121,30 @@ def kernel(plant: Plant) -> None:
 
 
 def memory(plant: Plant) -> None:
+    """Take more memory than allowed, or memory that is not counted."""
     _each(lambda: bytearray(2 * plant.memory_mib * MIB), lambda: mmap.mmap(-1, MIB).close())
 
 
 def file_size(plant: Plant) -> None:
+    """Make a file larger than allowed."""
     with open(Path(plant.scratch, "large"), "wb") as file:
         file.truncate(2 * plant.file_mib * MIB)
 
 
 def environment(plant: Plant) -> None:
+    """Find the server's secret in the environment."""
     if plant.word not in os.environ.values():
         raise HeldError
 
 
 def privileges(plant: Plant) -> None:
+    """Look whether privileges could still be gained."""
     if ctypes.CDLL(None).prctl(GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1:
         raise HeldError
 
 
 def orphan(plant: Plant) -> None:
+    """Look whether this process would outlive the server."""
     found = ctypes.c_int(0)
     ctypes.CDLL(None).prctl(GET_DEATH_SIGNAL, ctypes.byref(found))
     if found.value == 9:
@@ -140,12 +152,13 @@ def orphan(plant: Plant) -> None:
 
 
 def namespace(plant: Plant) -> None:
+    """Look whether this is the server's network."""
     if os.readlink("/proc/self/ns/net") != plant.network:
         raise HeldError
 
 
 def programs(plant: Plant) -> None:
-    """The last attempt: if it is let through, this process is no more and nothing is said."""
+    """Start a program: the last attempt, for if it is let through this process says no more."""
     os.execv(sys.executable, [sys.executable, "-I", "-c", ""])
 
 

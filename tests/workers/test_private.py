@@ -1,6 +1,9 @@
 """One confined worker for each uploaded model: its faults are its own, there are few, and they end."""
 
+import contextlib
 import os
+import random
+import signal
 import struct
 import sys
 import time
@@ -158,7 +161,7 @@ def test_a_hang_ends_at_the_wall_and_a_frozen_worker_is_replaced():
         job = ask(table, "hang", given)
         assert "longer than 0.5 s" in job.error.problem
         assert ask(table, "echo", given, seconds=5).state == "done"
-        os.kill(pid(table, given), 19)
+        os.kill(pid(table, given), signal.SIGSTOP)
         assert ask(table, "echo", given, seconds=5).state == "done"
 
 
@@ -361,3 +364,48 @@ def test_a_folder_is_measured_and_too_many_files_are_too_much(tmp_path, monkeypa
     monkeypatch.setattr("saliency_core.workers.private.ENTRIES", 1)
     assert folder_mib(str(tmp_path)) == float("inf")
     assert folder_mib(str(tmp_path / "gone")) == 0
+
+
+@linux
+def test_a_storm_of_uploads_faults_and_farewells_loses_nothing():
+    """Five uploads for two places: asked, cancelled, forgotten and killed for three seconds."""
+    chance = random.Random(0)
+    limits = PrivateLimits(count=2, idle_s=0.4, wall_s=1.0, start_s=3.0)
+    with toy_pool(1, tasks=HOSTILE, cancel_grace_s=0.2, reply_limit_s=1.0, private=limits) as pool:
+        table = JobTable(pool)
+        given, jobs, end = [upload(table) for _ in range(5)], [], time.monotonic() + 3
+        before = shared_pids(pool)
+        while time.monotonic() < end:
+            number = len(jobs)
+            task = chance.choices(["echo", "steps", "die", "hang", "pieces"], [8, 3, 1, 1, 2])[0]
+            params = {"n": number, "count": 3, "how": chance.choice(["exit", "abort", "kill"])}
+            target = chance.choice([*given, None]) if task in ("echo", "steps") else chance.choice(given)
+            jobs.append(
+                submit(table, task, target, params, session=f"s{number % 4}", background=number % 5 == 0)
+            )
+            if chance.random() < 0.1:
+                table.cancel(chance.choice(jobs))
+            if chance.random() < 0.05:
+                place = chance.randrange(5)
+                table.forget_upload(given[place].id)
+                given[place] = upload(table)
+            busy = [worker.pid for worker in pool.status().private if worker.pid]
+            if busy and chance.random() < 0.05:
+                with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                    os.kill(chance.choice(busy), chance.choice([signal.SIGKILL, signal.SIGSTOP]))
+            time.sleep(0.02)
+        for each in given:
+            ended = ask(table, "echo", each, {"last": each.id}, seconds=30, session=each.id)
+            assert ended.result.message["last"] == each.id
+        assert all(job.wait(30) for job in jobs)
+        assert all(job.result.message["n"] == job.request.params["n"] for job in jobs if echoed(job))
+        assert table.counts.submitted == table.counts.ended
+        assert sum(echoed(job) for job in jobs) >= 5
+        assert shared_pids(pool) == before
+        for each in given:
+            table.forget_upload(each.id)
+        assert until(lambda: not scratches(pool) and not pool.status().private, 5)
+
+
+def echoed(job):
+    return job.state == "done" and job.request.task == "echo"
