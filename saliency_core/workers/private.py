@@ -127,24 +127,33 @@ def _try_lock(file: IO[bytes]) -> bool:
 
 
 def remove_folder(folder: str | Path) -> None:
-    """Remove a folder that a stranger's code has filled: closed to its owner, or nested without end."""
+    """Remove a folder that a stranger's code has filled: closed to its owner, or nested without end.
+
+    Two threads may remove the same one.
+    """
     top = Path(folder)
     with contextlib.suppress(OSError):
         while entries := _entries(top):
             for entry in entries:
-                if not entry.is_dir(follow_symlinks=False):
-                    os.unlink(entry.path)
-                    continue
-                for inner in _entries(Path(entry.path)):
-                    if inner.is_dir(follow_symlinks=False):  # moved up: no path grows too long to be named
-                        os.rename(inner.path, top / secrets.token_hex(16))
-                    else:
-                        os.unlink(inner.path)
-                os.rmdir(entry.path)
+                with contextlib.suppress(FileNotFoundError):
+                    _remove(entry, top)
         os.rmdir(top)
     if top.exists():
         with contextlib.suppress(RecursionError):
             shutil.rmtree(top, ignore_errors=True)
+
+
+def _remove(entry: os.DirEntry[str], top: Path) -> None:
+    """Remove a file, or a folder after its inner folders were moved up: no path grows too long to name."""
+    if not entry.is_dir(follow_symlinks=False):
+        os.unlink(entry.path)
+        return
+    for inner in _entries(Path(entry.path)):
+        if inner.is_dir(follow_symlinks=False):
+            os.rename(inner.path, top / secrets.token_hex(16))
+        else:
+            os.unlink(inner.path)
+    os.rmdir(entry.path)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
