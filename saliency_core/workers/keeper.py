@@ -22,6 +22,7 @@ log = logging.getLogger("saliency")
 Hear = Callable[[Process, Message, Arrays], None]
 Finish = Callable[[Slot, Outcome], None]
 Confine = Callable[[Upload], Confinement]
+STARTS = 2  # of the process for an uploaded model, before those who asked are told
 GLANCE_S = 1.0  # so often the scratch folders of private workers are looked at
 
 
@@ -193,10 +194,8 @@ class Keeper:
     def _failed_start(self, slot: Slot, why: str) -> None:
         """Try again, later each time; after three failures in a row with no worker ready, say so."""
         log.error("worker %d did not start: %s", slot.index, why)
-        upload = slot.upload
-        if slot.private:  # only those who asked for this model are told, and may ask again
-            slot.leave(time.monotonic())
-            self.on_trouble(_no_start(upload), upload)
+        if slot.private:
+            self._failed_private_start(slot)
             return
         self._failed_starts += 1
         slot.leave(time.monotonic() + min(30.0, 0.1 * 2**self._failed_starts))
@@ -204,6 +203,16 @@ class Keeper:
             hint = "The log of the server says why. It is tried again by and by."
             self.trouble = WorkerError("The worker processes cannot start.", hint)
             self.on_trouble(self.trouble, None)
+
+    def _failed_private_start(self, slot: Slot) -> None:
+        """Try once more; then tell those who asked for this model, who may ask again."""
+        slot.failed_starts += 1
+        upload = slot.upload
+        if slot.failed_starts < STARTS and upload is not None and os.path.exists(upload.path):
+            slot.clear(time.monotonic() + 0.1)
+        else:
+            slot.leave(time.monotonic())
+            self.on_trouble(_no_start(upload), upload)
 
     def _end_all(self) -> None:
         with self._wake:

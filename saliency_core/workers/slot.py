@@ -60,6 +60,7 @@ class Slot:
     jobs: int = 0  # runs of this process, pieces of others' jobs among them
     jobs_done: int = 0  # whole jobs of all processes that were here
     starts: int = 0
+    failed_starts: int = 0  # of a private place, for the model that is here
 
     @property
     def idle(self) -> bool:
@@ -83,7 +84,7 @@ class Slot:
     def give(self, upload: Upload, due: float) -> None:
         """Ask for a process for an uploaded model in this private place, instead of what was here."""
         self.clear(due)
-        self.upload = upload
+        self.upload, self.failed_starts = upload, 0
 
     def leave(self, due: float) -> Process | None:
         """End the process that is here; a private place is empty then, another gets a new one at `due`."""

@@ -240,6 +240,17 @@ def test_a_worker_that_cannot_start_fails_its_jobs_only(caplog):
         assert pool.trouble is None
 
 
+@linux
+def test_a_worker_that_dies_while_it_starts_is_started_once_more():
+    with toy_pool(1, tasks="tests.workers.toys_slow_start") as pool:
+        table = JobTable(pool)
+        job = submit(table, "echo", upload(table), {"n": 1})
+        assert until(lambda: any(worker.pid for worker in pool.status().private), 10)
+        os.kill(pool.status().private[0].pid, signal.SIGKILL)
+        assert job.wait(15)
+        assert job.result.message["n"] == 1
+
+
 def test_a_flood_of_messages_does_not_occupy_the_server(table):
     given = upload(table)
     noisy = submit(table, "talk", given, {"seconds": 1.5}, session="noisy")
@@ -375,7 +386,7 @@ def test_a_folder_is_measured_and_too_many_files_are_too_much(tmp_path, monkeypa
 def test_a_storm_of_uploads_faults_and_farewells_loses_nothing():
     """Five uploads for two places: asked, cancelled, forgotten and killed for three seconds."""
     chance = random.Random(0)
-    limits = PrivateLimits(count=2, idle_s=0.4, wall_s=1.0, start_s=3.0)
+    limits = PrivateLimits(count=2, idle_s=0.4, wall_s=1.0, start_s=6.0)
     with toy_pool(1, tasks=HOSTILE, cancel_grace_s=0.2, reply_limit_s=1.0, private=limits) as pool:
         table = JobTable(pool)
         given, jobs, end = [upload(table) for _ in range(5)], [], time.monotonic() + 3
