@@ -32,6 +32,13 @@ def warm_up() -> None:
         explain(model, blank, target)
 
 
+def prepare() -> None:
+    """Load TensorFlow and open nothing: so begins the worker of an uploaded model."""
+    from saliency_core.engine.runtime import tensorflow
+
+    tensorflow()
+
+
 def open_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Open a model; answers with its card and layers."""
     model = _model(params, report)
