@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
+from saliency_core.arrays import Array
 from saliency_core.engine import nodes
 from saliency_core.engine.runtime import tensorflow
 
@@ -12,14 +19,17 @@ ATTRIBUTE = "_gradient_op_type"
 NAMES = {"Conv2D": "SaliencyConvolution", "DepthwiseConv2dNative": "SaliencyDepthwise"}
 
 
-def quick_backward(graph: Any) -> Any:
+_TURNED: ContextVar[Mapping[str, Any]] = ContextVar("turned", default=MappingProxyType({}))
+
+
+def quick_backward(graph: Any, weights: Mapping[str, Array]) -> Any:
     """Return the graph with its plain convolutions marked: stride 1, SAME, odd constant kernels, no dilation.
 
     Their derivative by the input is the convolution of the output gradient with the kernel turned by
     half a turn, inputs and outputs exchanged. The kernel's own derivative is not offered.
     """
     _register()
-    known = nodes.constants(graph)
+    known = nodes.constants(graph, weights)
     made = type(graph)()
     made.CopyFrom(graph)
     for node in made.node:
@@ -40,12 +50,41 @@ def _plain(node: Any, kernel: Any) -> bool:
     return single and dense and same and nodes.attribute(node, "data_format").s in (b"", b"NHWC")
 
 
+def turned_kernels(
+    graph: Any, weights: Mapping[str, Array], known: Container[str] = ()
+) -> dict[str, Array]:
+    """Return the turned kernel of each marked convolution whose kernel is kept beside the graph.
+
+    Those whose `name/turned` is known already are left out.
+    """
+    found = {}
+    for node in graph.node:
+        if node.op != "Conv2D" or ATTRIBUTE not in node.attr or f"{node.name}/turned" in known:
+            continue
+        if nodes.node_of(node.input[1]) in weights:
+            kernel = weights[nodes.node_of(node.input[1])]
+            found[node.name] = np.ascontiguousarray(kernel[::-1, ::-1].transpose(0, 1, 3, 2))
+    return found
+
+
+@contextmanager
+def turned(kernels: Mapping[str, Any]) -> Iterator[None]:
+    """While a graph is differentiated, let its convolutions find their turned kernels."""
+    before = _TURNED.set(kernels)
+    try:
+        yield
+    finally:
+        _TURNED.reset(before)
+
+
 @cache
 def _register() -> None:
     tf = tensorflow()
 
     def convolution(op: Any, gradient: Any) -> list[Any]:
-        turned = tf.transpose(tf.reverse(op.inputs[1], [0, 1]), [0, 1, 3, 2])
+        turned = _TURNED.get().get(op.name)
+        if turned is None:
+            turned = tf.transpose(tf.reverse(op.inputs[1], [0, 1]), [0, 1, 3, 2])
         return [tf.nn.conv2d(gradient, turned, 1, "SAME"), None]
 
     def depthwise(op: Any, gradient: Any) -> list[Any]:

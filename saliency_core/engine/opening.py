@@ -30,7 +30,7 @@ def compile_keras(model: Any, preprocessing: Preprocessing, size: Any = None, ou
             f"A {type(model).__name__} is not a model that can be opened.",
             "Give a name from the catalogue, a path to a .keras file, or a Keras model.",
         )
-    return Compiled(freeze_keras(model, preprocessing, size=size, output=output))
+    return Compiled(freeze_keras(model, preprocessing, size=size, output=output)[0])
 
 
 def load_keras(path: str) -> Any:

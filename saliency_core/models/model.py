@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from saliency_core.arrays import Array, Float, Points
+from saliency_core.arrays import Array, Float, Points, Values
 from saliency_core.attribution import Prediction
 from saliency_core.images import Image, fit, read_image
 from saliency_core.models.anatomy import Layer
@@ -98,7 +98,8 @@ class Model:
         names = tuple(name for name in (head.logits, head.probabilities) if name)
         if not head.outputs:
             return []
-        size = 1 if len(points) == 1 else chunk_for(self._compiled.anatomy.activations)
+        alone = len(points) == 1 and not self._compiled.anatomy.batch
+        size = 1 if alone else chunk_for(self._compiled.anatomy)
         parts = []
         for first in range(0, len(points), size):
             part = points[first : first + size]
@@ -154,6 +155,15 @@ class Model:
 
         probe = self.probe(target, image)
         return kernel_gradient(self._compiled, probe, self.prepare(image))
+
+    def way_back(self, image: Any, delta: Array, how: str | None = None) -> Values:
+        """Carry a gradient at the first convolution's output (h, w, M) back to the raw pixels (H, W, C).
+
+        Raises ModelError for a model without a plain first convolution, or a `delta` of another shape.
+        """
+        from saliency_core.engine.way_back import way_back
+
+        return way_back(self._compiled, self.prepare(image, how), delta)
 
     def activation(self, image: Any, layer: str, how: str | None = None) -> tuple[Layer, Array]:
         """Return a layer and its values on an image, (h, w, channels) or (units,)."""
