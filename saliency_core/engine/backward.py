@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
 from typing import Any
-
-import numpy as np
 
 from saliency_core.arrays import Array
 from saliency_core.engine import nodes
@@ -17,9 +12,6 @@ from saliency_core.engine.runtime import tensorflow
 
 ATTRIBUTE = "_gradient_op_type"
 NAMES = {"Conv2D": "SaliencyConvolution", "DepthwiseConv2dNative": "SaliencyDepthwise"}
-
-
-_TURNED: ContextVar[Mapping[str, Any]] = ContextVar("turned", default=MappingProxyType({}))
 
 
 def quick_backward(graph: Any, weights: Mapping[str, Array]) -> Any:
@@ -50,41 +42,12 @@ def _plain(node: Any, kernel: Any) -> bool:
     return single and dense and same and nodes.attribute(node, "data_format").s in (b"", b"NHWC")
 
 
-def turned_kernels(
-    graph: Any, weights: Mapping[str, Array], known: Container[str] = ()
-) -> dict[str, Array]:
-    """Return the turned kernel of each marked convolution whose kernel is kept beside the graph.
-
-    Those whose `name/turned` is known already are left out.
-    """
-    found = {}
-    for node in graph.node:
-        if node.op != "Conv2D" or ATTRIBUTE not in node.attr or f"{node.name}/turned" in known:
-            continue
-        if nodes.node_of(node.input[1]) in weights:
-            kernel = weights[nodes.node_of(node.input[1])]
-            found[node.name] = np.ascontiguousarray(kernel[::-1, ::-1].transpose(0, 1, 3, 2))
-    return found
-
-
-@contextmanager
-def turned(kernels: Mapping[str, Any]) -> Iterator[None]:
-    """While a graph is differentiated, let its convolutions find their turned kernels."""
-    before = _TURNED.set(kernels)
-    try:
-        yield
-    finally:
-        _TURNED.reset(before)
-
-
 @cache
 def _register() -> None:
     tf = tensorflow()
 
     def convolution(op: Any, gradient: Any) -> list[Any]:
-        turned = _TURNED.get().get(op.name)
-        if turned is None:
-            turned = tf.transpose(tf.reverse(op.inputs[1], [0, 1]), [0, 1, 3, 2])
+        turned = tf.transpose(tf.reverse(op.inputs[1], [0, 1]), [0, 1, 3, 2])
         return [tf.nn.conv2d(gradient, turned, 1, "SAME"), None]
 
     def depthwise(op: Any, gradient: Any) -> list[Any]:

@@ -19,7 +19,8 @@ Dims = Sequence[int | None] | None  # without the batch; None where the rank is 
 class Slot:
     """An image input: where it lies on the canvas, and in which form the network takes it.
 
-    layout: "last" (h, w, c), "first" (c, h, w), "gray" (h, w) or "flat" (h * w * c).
+    layout: "last" (h, w, c), "first" (c, h, w), "gray" (h, w), "flat" (h * w * c), or "single": (h, w, c)
+    without a batch.
     """
 
     name: str
@@ -108,6 +109,8 @@ def cut_out(tf: Any, pixels: Any, slot: Slot, preprocessing: Preprocessing, batc
         ready = tf.squeeze(ready, -1)
     elif slot.layout == "first":
         ready = tf.transpose(ready, [0, 3, 1, 2])
+    elif slot.layout == "single":
+        ready = ready[0]
     elif slot.layout == "flat":
         ready = tf.reshape(ready, [batch or -1, height * width * channels])
     return tf.cast(ready, slot.dtype)

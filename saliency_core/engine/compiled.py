@@ -18,6 +18,8 @@ from saliency_core.engine.runtime import tensorflow
 from saliency_core.errors import ModelError
 
 MOST_FUNCTIONS = 24  # traced functions kept for one graph; the oldest goes first
+LARGEST_KERNEL = 4_000_000  # elements of a kernel that goes into each traced function
+CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 SOFTMAX = "added_softmax"
 OUTPUT_LEAKS = (KeyError, ValueError)
 
@@ -94,12 +96,9 @@ class Compiled:
         whole = form.kind in ("kernel", "carried", "back")  # a folded graph holds other kernels
         graph = self.plain if whole else self.graph_for([*form.tensors, form.at], form.rule)
         graph = precision.doubled(graph, self._weights) if form.double else graph
-        turned: dict[str, Any] = {}
-        if not whole and form.kind in ("gradient", "top", "layer"):
-            graph = backward.quick_backward(graph, self._weights)
-            if not form.double:
-                turned = self._turned(graph)
-        program = _Program(graph, self.frozen.input, form, self.anatomy, self._tensors(graph), turned)
+        graph = graph if whole else backward.quick_backward(graph, self._weights)
+        graph = graph if form.double else self._with_kernels(graph)
+        program = _Program(graph, self.frozen.input, form, self.anatomy, self._tensors(graph))
         signature = [tf.TensorSpec(shape, kind) for shape in self._shapes_for(form, program)]
 
         def body(*arrays: Any) -> Any:
@@ -124,18 +123,24 @@ class Compiled:
     def _tensors(self, graph: Any) -> dict[str, Any]:
         """Return the large weights of a graph as TensorFlow's tensors, made once for all functions."""
         for node in graph.node:
-            if node.name in self._weights and node.name not in self._constants:
+            missing = node.name in self._weights and node.name not in self._constants
+            if missing and node.op != "Const":
                 self._constants[node.name] = tensorflow().constant(self._weights[node.name])
-        return {node.name: self._constants[node.name] for node in graph.node if node.name in self._constants}
-
-    def _turned(self, graph: Any) -> dict[str, Any]:
-        for name, kernel in backward.turned_kernels(graph, self._weights, self._constants).items():
-            self._constants[f"{name}/turned"] = tensorflow().constant(kernel)
         return {
-            node.name: self._constants[f"{node.name}/turned"]
+            node.name: self._constants[node.name]
             for node in graph.node
-            if f"{node.name}/turned" in self._constants
+            if node.name in self._constants and node.op != "Const"
         }
+
+    def _with_kernels(self, graph: Any) -> Any:
+        """Put kernels of convolutions into the graph: TensorFlow arranges constant ones only once."""
+        kernels = {nodes.node_of(node.input[1]) for node in graph.node if node.op in CONVOLUTIONS}
+        found = {
+            name: value
+            for name, value in self._weights.items()
+            if name in kernels and value.size <= LARGEST_KERNEL
+        }
+        return nodes.whole(graph, found)
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,6 @@ class _Program:
     form: Form
     anatomy: Anatomy
     weights: Mapping[str, Any]
-    turned: Mapping[str, Any]
 
     def build(self, pixels: Any, *rest: Any) -> Any:
         form = self.form
@@ -165,8 +169,7 @@ class _Program:
         if form.kind == "score":
             return [score]
         wanted = extras[0] if form.kind == "layer" else pixels
-        with backward.turned(self.turned):
-            return [score, _derivative(asked, wanted, rest, form), *extras]
+        return [score, _derivative(asked, wanted, rest, form), *extras]
 
     def _extras(self) -> list[str]:
         """Return the tensors that come along for free: the layer, or the head for the predictions."""
@@ -201,9 +204,7 @@ class _Program:
         else:
             winner = tf.one_hot(tf.argmax(flat, -1), head.outputs, dtype=flat.dtype)
         seed = tf.reshape(winner, tf.shape(logits))
-        with backward.turned(self.turned):
-            slope = _derivative([logits], pixels, [seed], self.form)
-        return [_score([logits], [seed]), slope, *extras]
+        return [_score([logits], [seed]), _derivative([logits], pixels, [seed], self.form), *extras]
 
     def _extras_of_head(self, pixels: Any) -> list[Any]:
         head = self.anatomy.head

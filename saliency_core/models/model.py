@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from saliency_core.arrays import Array, Float, Points, Values
 from saliency_core.attribution import Prediction
 from saliency_core.images import Image, fit, read_image
 from saliency_core.models.anatomy import Layer
+from saliency_core.models.canvas import is_several, laid_out, together
+from saliency_core.models.description import Description, Place
 from saliency_core.targets import Target, class_name
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Card:
     licence: str = ""
     source: str = ""
     norms_folded: bool = False
+    description: Description = field(default_factory=lambda: Description(""))
 
     def facts(self) -> dict[str, Any]:
         """The card as plain JSON data."""
@@ -73,17 +76,31 @@ class Model:
         """How often a function of this graph was traced; stays small whatever is asked."""
         return self._compiled.traces
 
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where each image input lies on the canvas, which is what maps are shown on."""
+        return self.card.description.places
+
     def prepare(self, image: Any, how: str | None = None) -> Float:
         """Return the raw pixels that the model sees, (H, W, C) float32 in 0..255.
 
-        `how` is "crop" (centre), "stretch" or "pad"; an image of the right size passes unchanged.
+        `how` is "crop" (centre), "stretch" or "pad"; an image of the right size passes unchanged. A model
+        with several image inputs sees them side by side: the same image in each, or one each of a list.
         """
-        height, width, channels = self._compiled.frozen.shape
-        return fit(self.read(image), height, width, channels, how or self.how)
+        shape = self._compiled.frozen.shape
+        if len(self.places) > 1:
+            return laid_out(self.read(image, how), self.places, shape, how or self.how)
+        return fit(self.read(image), *shape, how or self.how)
 
-    def read(self, image: Any) -> Image:
-        """Return an image as decoded; an array with as many channels as the model is taken as it is."""
-        return read_image(image, channels=self._compiled.frozen.shape[2])
+    def read(self, image: Any, how: str | None = None) -> Image:
+        """Return an image as decoded; an array with as many channels as the model is taken as it is.
+
+        A list of images, one for each image input, comes back as one image with all of them in place.
+        """
+        shape = self._compiled.frozen.shape
+        if is_several(image):
+            return together([read_image(one) for one in image], self.places, shape, how or self.how)
+        return read_image(image, channels=shape[2])
 
     def classify(self, image: Any, how: str | None = None) -> tuple[Prediction, ...]:
         """Return every class with logit and probability, most likely first; empty without classes."""
