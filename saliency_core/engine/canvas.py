@@ -48,7 +48,8 @@ def slot_for(name: str, dims: Dims, dtype: str, size: Sequence[int] | None) -> S
         return Slot(name, (height, width, 1), "gray", dtype)
     if len(dims) != 3:
         return None
-    first = dims[0] in COLOURS and dims[2] not in COLOURS and dims[2] is not None
+    sides = [extent for extent in dims[1:] if extent is not None]
+    first = dims[0] in COLOURS and dims[2] is not None and min(sides) > max(COLOURS)
     open_first = dims[0] in COLOURS and dims[1] is None and dims[2] is None
     if first or open_first:
         height, width = _filled(name, dims[1:], given)

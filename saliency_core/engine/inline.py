@@ -33,6 +33,8 @@ def inlined(graph: Any, outputs: list[str]) -> tuple[Any, list[str]]:
         calls = [node for node in graph.node if _callee(node, library)]
         if not calls and not _settle_branches(graph):
             return graph, [_final(output, renamed) for output in outputs]
+        if not calls:
+            continue
         made = [node for node in graph.node if not _callee(node, library)]
         for call in calls:
             made += _expanded(call, library[_callee(call, library)], library, renamed)

@@ -12,7 +12,7 @@ from saliency_core.arrays import Array
 from saliency_core.engine import nodes
 from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.runtime import tensorflow
-from saliency_core.errors import TargetError
+from saliency_core.errors import ModelError, TargetError
 from saliency_core.models.anatomy import Head, Layer
 
 PASSING = {"Identity", "Reshape", "Squeeze", "Cast", "ExpandDims"}
@@ -93,7 +93,13 @@ def _shapes(frozen: Frozen, graph: Any) -> tuple[dict[str, tuple[int, ...]], set
     tf = tensorflow()
     with tf.Graph().as_default() as space:
         pixels = tf.compat.v1.placeholder(tf.float32, [frozen.batch or 1, *frozen.shape], name="one_image")
-        tf.graph_util.import_graph_def(graph, {f"{frozen.input}:0": pixels}, name="")
+        try:
+            tf.graph_util.import_graph_def(graph, {f"{frozen.input}:0": pixels}, name="")
+        except ValueError as problem:
+            raise ModelError(
+                f"The network does not fit an image of shape {frozen.shape}: {str(problem)[:300]}",
+                "Give the size, and for a SavedModel the signature, that it was made for.",
+            ) from problem
         outputs = [tensor for op in space.get_operations() for tensor in op.outputs]
     known = {t.name: tuple(t.shape[1:]) for t in outputs if t.shape.is_fully_defined() and t.shape.rank}
     return known, {t.name for t in outputs if t.dtype.is_floating}

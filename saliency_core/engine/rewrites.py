@@ -19,17 +19,18 @@ CARRYING = {
 
 
 def own_gradients(graph: Any) -> tuple[str, ...]:
-    """Take the marks of foreign gradient rules off a graph, in place, and say in words where they were.
+    """Take the marks of foreign gradient rules off a graph, and all private ones; say where they were.
 
     TensorFlow's own swish is left unsaid: its rule saves memory and gives the derivative of its steps.
     """
     by_name = {node.name: node for node in graph.node}
     said = []
     for node in graph.node:
-        if GRADIENT not in node.attr:
+        rule = nodes.attribute(node, GRADIENT).s.decode("utf-8", "replace")
+        for private in [name for name in node.attr if name.startswith("_")]:
+            del node.attr[private]  # shapes and compilers' marks, which rewriting would make untrue
+        if not rule:
             continue
-        rule = node.attr[GRADIENT].s.decode("utf-8", "replace")
-        del node.attr[GRADIENT]
         if node.op not in ("PartitionedCall", "StatefulPartitionedCall") and not _is_swish(node, by_name):
             said.append(f"{node.name[:120]} ({node.op}) brings its own gradient rule, {rule[:60]}")
     return tuple(said)

@@ -10,7 +10,7 @@ from saliency_core.engine import nodes
 from saliency_core.engine.freeze import Frozen
 from saliency_core.models.description import Description
 
-ACTIVATIONS = ("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Softplus", "Softsign", "Tanh", "Sigmoid", "Erf")
+ACTIVATIONS = ("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Softplus", "Softsign", "Tanh", "Sigmoid", "Erf", "Erfc")
 ARITHMETIC = {"Add", "AddV2", "Sub", "Mul", "RealDiv", "Div", "BiasAdd"}
 BEFORE = ARITHMETIC | {
     "Cast", "ExpandDims", "Identity", "Pad", "PadV2", "MirrorPad", "Reshape", "ResizeBilinear", "Maximum",
@@ -49,7 +49,7 @@ def activations(graph: Any) -> dict[str, int]:
                 break
     counts["Sigmoid"] -= swishes
     counts["Swish"] = swishes
-    counts["Gelu"] = counts.pop("Erf", 0)
+    counts["Gelu"] = counts.pop("Erf", 0) + counts.pop("Erfc", 0)
     return {kind: count for kind, count in sorted(counts.items()) if count > 0}
 
 

@@ -48,7 +48,7 @@ def open_saved_model(path: str, choices: Choices) -> tuple[Frozen, Description]:
         graph,
         weights,
         _Variables(path, meta_tags),
-        {name: _tensor(info) for name, info in signature.inputs.items()},
+        {name: _tensor(info) for name, info in sorted(signature.inputs.items())},
         {name: _tensor(info) for name, info in sorted(signature.outputs.items())},
         tensors_of(graph),
     )
