@@ -130,5 +130,3 @@ def _value(outer: Any, traced: Any) -> Array:
         if variable.handle is outer:
             return np.asarray(variable.read_value())
     raise ModelError("The model reads something that is neither a weight nor a constant.")
-
-

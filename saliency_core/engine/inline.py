@@ -70,8 +70,9 @@ def _redirected(graph: Any, renamed: dict[str, str]) -> Any:
 
 def _expanded(call: Any, function: Any, library: dict[str, Any], renamed: dict[str, str]) -> list[Any]:
     """Return the nodes of a function under the call's name; `renamed` learns where its outputs are."""
-    names = [argument.name for argument in function.signature.input_arg]
-    local = dict(zip(names, map(nodes.tensor_of, nodes.data_inputs(call)), strict=True))
+    names = [str(argument.name) for argument in function.signature.input_arg]
+    given = [nodes.tensor_of(name) for name in nodes.data_inputs(call)]
+    local: dict[str, str] = dict(zip(names, given, strict=True))
     ports = {node.name: _ports(node, library) for node in function.node_def}
 
     def outer(name: str) -> str:
@@ -133,7 +134,7 @@ def _settle_branches(graph: Any) -> bool:
         value = fixed_value(graph, node.input[0])
         if value is None:
             raise ModelError(
-                f"The network takes one of several ways depending on its input ({node.op}, {node.name[:80]}).",
+                f"The network takes a way that depends on its input ({node.op}, {node.name[:80]}).",
                 "Save it with training fixed to False, or without the condition.",
             )
         if node.op in BRANCHES:

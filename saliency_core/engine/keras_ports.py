@@ -33,7 +33,12 @@ class Ports:
         wanted = list(getattr(model, "inputs", None) or [])
         if not wanted:
             shape = _shape_without_inputs(model, size)
-            return cls(model, (Port("image", (None, *shape), "float32"),), [Slot("image", shape, "last", "float32")], {})
+            return cls(
+                model,
+                (Port("image", (None, *shape), "float32"),),
+                [Slot("image", shape, "last", "float32")],
+                {},
+            )
         ports = tuple(Port(str(one.name), tuple(one.shape), str(one.dtype)) for one in wanted)
         unknown = sorted(set(others) - {port.name for port in ports})
         if unknown:
@@ -145,9 +150,11 @@ def _images(ports: Sequence[Port], size: Sequence[int] | None) -> list[Slot]:
 def _shape_without_inputs(model: Any, size: Sequence[int] | None) -> tuple[int, int, int]:
     """Return (H, W, C) of a subclassed model: as given, or as it was built for or first called on."""
     built = getattr(model, "_build_shapes_dict", None) or {}
-    known = built.get("input_shape") or ()
-    shape = tuple(size or ()) or (tuple(known)[1:] if all(not isinstance(e, list | tuple) for e in known) else ())
-    if len(shape) == 2 and len(known) == 4 and known[3]:
+    known: tuple[Any, ...] = tuple(built.get("input_shape") or ())
+    if any(isinstance(extent, list | tuple) for extent in known):  # several inputs
+        known = ()
+    shape: tuple[Any, ...] = tuple(size or known[1:])
+    if len(shape) == 2 and len(known) == 4:
         shape = (*shape, known[3])
     if len(shape) != 3 or None in shape:
         raise ModelError(

@@ -187,9 +187,7 @@ def fold_constants(graph: Any, weights: Weights) -> Any:
     single = [name for name in edge if name not in several]
     tf = tensorflow()
     with tf.Graph().as_default() as space:
-        tf.graph_util.import_graph_def(
-            with_nodes(graph, (n for n in graph.node if n.name in fixed)), name=""
-        )
+        tf.graph_util.import_graph_def(with_nodes(graph, (n for n in graph.node if n.name in fixed)), name="")
         feeds = {f"{name}:0": weights[name] for name in fixed if name in weights}
         with tf.compat.v1.Session(graph=space) as session:
             found = dict(zip(single, session.run([tensor_of(name) for name in single], feeds), strict=True))

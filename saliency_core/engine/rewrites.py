@@ -69,7 +69,7 @@ def float_pixels(graph: Any, source: str) -> Any:
                 rounded.add(node.name)
             else:
                 raise ModelError(
-                    f"The network computes with whole numbers ({node.op}, {node.name[:80]}), which has no derivative.",
+                    f"The network computes with whole numbers ({node.op}, {node.name[:80]}): no derivative.",
                     "Choose the tensor behind it as input: input='name'.",
                 )
         if node.name.startswith("preprocessing/"):
@@ -153,7 +153,9 @@ def _channels(graph: Any, names: list[str]) -> dict[str, dict[str, int | None]]:
     """Return the channels of tensors, read both ways: last and first."""
     tf = tensorflow()
     with tf.Graph().as_default():
-        found = tf.graph_util.import_graph_def(graph, name="", return_elements=[nodes.tensor_of(n) for n in names])
+        found = tf.graph_util.import_graph_def(
+            graph, name="", return_elements=[nodes.tensor_of(n) for n in names]
+        )
     return {
         nodes.tensor_of(name): (
             {"NHWC": tensor.shape[3], "NCHW": tensor.shape[1]} if tensor.shape.rank == 4 else {}

@@ -1,4 +1,4 @@
-"""From the raw graph of any format to the frozen one: no functions, no variables, no branches, plain names."""
+"""From the raw graph of any format to the frozen one: no functions, variables or branches; plain names."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from saliency_core.arrays import Array
 from saliency_core.engine import nodes
+from saliency_core.engine.channels_first import channels_last
 from saliency_core.engine.inline import inlined
 from saliency_core.engine.rewrites import (
     float_pixels,
@@ -15,7 +16,6 @@ from saliency_core.engine.rewrites import (
     own_gradients,
     without_idle_dropout,
 )
-from saliency_core.engine.channels_first import channels_last
 from saliency_core.engine.switches import without_switches
 from saliency_core.errors import ModelError
 

@@ -37,7 +37,7 @@ def without_switches(graph: Any, outputs: list[str]) -> tuple[Any, list[str]]:
             alive = [source for source in nodes.data_inputs(node) if not is_dead(source)]
             if len(alive) > 1:
                 raise ModelError(
-                    f"The network takes one of several ways depending on its input (Merge, {name[:80]}).",
+                    f"The network takes a way that depends on its input (Merge, {name[:80]}).",
                     "Save it with training fixed to False.",
                 )
             if alive:

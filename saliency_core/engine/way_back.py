@@ -27,4 +27,5 @@ def way_back(compiled: Compiled, point: Points, delta: Array) -> Values:
     spread = transposed_convolution(delta, kernel, (rows, cols), strides, first.padding)
     count = compiled.anatomy.batch or 1
     arrays = (np.repeat(one[None], count, 0) for one in (point, spread.astype(np.float32)))
-    return compiled.run(Form("back", (), count, first.source), *arrays)[0][0]
+    values: Values = compiled.run(Form("back", (), count, first.source), *arrays)[0][0]
+    return values

@@ -26,7 +26,8 @@ def together(images: Sequence[Image], places: Sequence[Place], shape: Shape, how
     if len(images) != len(places) or len(places) < 2:
         inputs = f"{len(places)} image inputs" if len(places) > 1 else "one image input"
         raise ImageError(
-            f"{len(images)} images were given, the model has {inputs}.", "Give one image, or one for each input."
+            f"{len(images)} images were given, the model has {inputs}.",
+            "Give one image, or one for each input.",
         )
     canvas = np.zeros(shape, np.float32)
     for image, place in zip(images, places, strict=True):

@@ -156,7 +156,9 @@ def _bundled(name: str) -> Model:
     height, width, channels = facts["input"]
     frozen = Frozen(graph, facts["output"], (height, width, channels))
     compiled, known = compile_frozen(frozen, "frozen graph, shipped with the lab")
-    return Model(compiled, _card(compiled, facts, facts["preprocessing"], known), how=facts.get("fit", "crop"))
+    return Model(
+        compiled, _card(compiled, facts, facts["preprocessing"], known), how=facts.get("fit", "crop")
+    )
 
 
 def _application(name: str, on_progress: OnProgress | None) -> Model:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from saliency_core.engine import nodes
-from saliency_core.engine.canvas import Slot, cut_out, side_by_side
+from saliency_core.engine.canvas import cut_out, side_by_side
 from saliency_core.engine.formats.graph_ports import (
     OPEN,
     GraphSource,
@@ -18,10 +18,11 @@ from saliency_core.engine.formats.graph_ports import (
     image_inputs,
     needed,
 )
-from saliency_core.engine.freeze import INPUT, Frozen, Raw, frozen_from
+from saliency_core.engine.freeze import Frozen, frozen_from
 from saliency_core.engine.keras_ports import held_tensor
 from saliency_core.engine.naming import graph_names
 from saliency_core.engine.runtime import tensorflow
+from saliency_core.engine.settle import INPUT, Raw
 from saliency_core.errors import ModelError
 from saliency_core.grammar import parse
 from saliency_core.models.description import Choices, Description, Port
@@ -104,7 +105,12 @@ def _held(
     for node in source.graph.node:
         tensor = f"{node.name}:0"
         open_input = node.op in ("Placeholder", "PlaceholderV2") and node.name in used
-        if not open_input or tensor in taken | given or node.name in source.weights or tensor not in source.ports:
+        if (
+            not open_input
+            or tensor in taken | given
+            or node.name in source.weights
+            or tensor not in source.ports
+        ):
             continue
         port = source.ports[tensor]
         if port.dtype in ("resource", "string", "variant"):

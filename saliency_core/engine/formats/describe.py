@@ -10,7 +10,19 @@ from saliency_core.engine import nodes
 from saliency_core.engine.freeze import Frozen
 from saliency_core.models.description import Description
 
-ACTIVATIONS = ("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Softplus", "Softsign", "Tanh", "Sigmoid", "Erf", "Erfc")
+ACTIVATIONS = (
+    "Relu",
+    "Relu6",
+    "LeakyRelu",
+    "Elu",
+    "Selu",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+    "Sigmoid",
+    "Erf",
+    "Erfc",
+)
 ARITHMETIC = {"Add", "AddV2", "Sub", "Mul", "RealDiv", "Div", "BiasAdd"}
 BEFORE = ARITHMETIC | {
     "Cast", "ExpandDims", "Identity", "Pad", "PadV2", "MirrorPad", "Reshape", "ResizeBilinear", "Maximum",
@@ -78,7 +90,7 @@ def preprocessing_inside(graph: Any, source: str, constants: set[str]) -> str:
 
 
 def training(graph: Any) -> tuple[str, ...]:
-    """Name the operations that behave as in training: random ones, and batch norms of the batch's own mean."""
+    """Name the operations that behave as in training: random ones, batch norms of the batch's own mean."""
     found = []
     for node in graph.node:
         if node.op.startswith(RANDOM):
@@ -94,6 +106,4 @@ def _rounded(graph: Any) -> tuple[str, ...]:
     count = sum(node.op.startswith("FakeQuant") for node in graph.node)
     if not count:
         return ()
-    return (
-        f"{count} FakeQuant operations round; TensorFlow's own rule lets the gradient pass inside their range",
-    )
+    return (f"{count} FakeQuant operations round; the gradient passes inside their range",)

@@ -50,5 +50,3 @@ def _refuse_variables(graph: Any) -> None:
                 f"The graph holds variables without values ({node.name[:80]}).",
                 "Freeze it first: variables have to become constants. Or give the SavedModel.",
             )
-
-

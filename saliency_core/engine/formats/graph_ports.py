@@ -215,7 +215,7 @@ def _behind_a_parser(source: GraphSource, used: set[str], asked: Mapping[str, st
     if not found:
         strings = ", ".join(n for n, t in asked.items() if source.ports[t].dtype == "string")
         raise ModelError(
-            f"The network takes serialized records or files ({strings or 'text'}), and no image tensor is found behind them.",
+            f"The network takes serialized records or files ({strings or 'text'}), and no image lies behind.",
             "Choose the tensor that holds the pixels: input='name'.",
         )
     return found

@@ -16,7 +16,16 @@ from saliency_core.engine.formats.legacy import modern_model
 from saliency_core.engine.runtime import tensorflow
 from saliency_core.errors import ModelError
 
-TROUBLE = (ValueError, TypeError, OSError, KeyError, AttributeError, IndexError, NotImplementedError, RuntimeError)
+TROUBLE = (
+    ValueError,
+    TypeError,
+    OSError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    NotImplementedError,
+    RuntimeError,
+)
 HOW = "Save the whole model with model.save('name.keras') and open that file."
 
 
@@ -77,7 +86,7 @@ def _load_hdf5(path: str) -> tuple[Any, str]:
         if "model_config" not in file.attrs:
             raise ModelError(
                 "The file holds weights only, without the network that they belong to.",
-                "Build the network in Python, load the weights into it, and save it with model.save('name.keras').",
+                "Build the network in Python, load the weights, and save it with model.save('name.keras').",
             )
         words = f"Keras {version or '1'} file (.h5)"
         if version.split(".")[0] not in ("", "1", "2"):
@@ -122,7 +131,8 @@ def _fill(model: Any, group: Any) -> None:
     layers = [(layer, weights) for layer in model.layers if (weights := _legacy_weights(layer))]
     if len(layers) != len(stored):
         raise ModelError(
-            f"The file holds weights of {len(stored)} layers, its network has {len(layers)} with weights.", HOW
+            f"The file holds weights of {len(stored)} layers, its network has {len(layers)} with weights.",
+            HOW,
         )
     by_name = dict(stored) if {layer.name for layer, _ in layers} == {name for name, _ in stored} else {}
     for (layer, weights), (name, values) in zip(layers, stored, strict=True):

@@ -16,12 +16,14 @@ NAMES = {
     "output_dim": "units", "dim_ordering": "data_format", "atrous_rate": "dilation_rate",
 }  # fmt: skip
 MERGES = {
-    "concat": "Concatenate", "sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum", "dot": "Dot",
+    "concat": "Concatenate", "sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum",
+    "dot": "Dot",
 }  # fmt: skip
 DROPPED = {
     "batch_input_shape", "init", "input_dtype", "input_dim", "input_length", "W_regularizer", "b_regularizer",
     "W_constraint", "b_constraint", "gamma_init", "beta_init", "nb_row", "nb_col", "mode", "renorm", "fused",
-    "virtual_batch_size", "adjustment", "ragged", "weights", "output_shape", "arguments", "mask", "output_mask",
+    "virtual_batch_size", "adjustment", "ragged", "weights", "output_shape", "arguments", "mask",
+    "output_mask",
     "concat_axis", "dot_axes", "consume_less", "inner_init", "renorm_clipping", "renorm_momentum",
 }  # fmt: skip
 GROUPED = {"Conv1D", "Conv2D", "Conv3D"}
@@ -40,7 +42,9 @@ def modern_model(config: Config) -> Config:
 
 def _sequential(inner: Config | list[Config]) -> Config:
     given = inner if isinstance(inner, list) else inner.get("layers", [])
-    made: Config = {"name": "sequential"} if isinstance(inner, list) else {"name": inner.get("name", "sequential")}
+    made: Config = (
+        {"name": "sequential"} if isinstance(inner, list) else {"name": inner.get("name", "sequential")}
+    )
     layers = [modern_layer(layer) for layer in given]
     if layers and layers[0]["class_name"] != "InputLayer":
         shape = given[0]["config"].get("batch_input_shape") if isinstance(given[0]["config"], dict) else None
@@ -58,25 +62,27 @@ def _functional(inner: Config) -> Config:
         made["name"] = layer.get("name") or made["config"].get("name")
         made["inbound_nodes"] = [_node(node) for node in layer.get("inbound_nodes", [])]
         layers.append(made)
-    kept = {key: inner[key] for key in ("name", "trainable", "input_layers", "output_layers") if key in inner}
+    kept: Config = {
+        key: inner[key] for key in ("name", "trainable", "input_layers", "output_layers") if key in inner
+    }
     return {**kept, "layers": layers}
 
 
 def _node(node: Any) -> Any:
     if not isinstance(node, list):
         return node
-    return [(call + [{}])[:4] if isinstance(call, list) and len(call) == 3 else call for call in node]
+    return [[*call, {}] if isinstance(call, list) and len(call) == 3 else call for call in node]
 
 
 def modern_layer(layer: Config) -> Config:
     """Return one layer's configuration in today's names."""
-    kind = CLASSES.get(layer["class_name"], layer["class_name"])
+    kind = str(CLASSES.get(layer["class_name"], layer["class_name"]))
     if kind in ("Sequential", "Functional"):
         return modern_model(layer)
     given = layer["config"]
     made = {NAMES.get(key, key): value for key, value in given.items() if key not in DROPPED}
     if kind == "Merge":
-        kind = MERGES.get(str(given.get("mode")), "Merge")
+        kind = MERGES.get(str(given.get("mode")), kind)
         if kind == "Concatenate":
             made["axis"] = given.get("concat_axis", -1)
         if kind == "Dot":
@@ -101,7 +107,9 @@ def _values(kind: str, made: Config) -> None:
         elif key.endswith(("_regularizer", "_constraint")):
             made[key] = None
     if made.get("data_format") in ("tf", "th", "default"):
-        made["data_format"] = {"tf": "channels_last", "th": "channels_first"}.get(made["data_format"], "channels_last")
+        made["data_format"] = {"tf": "channels_last", "th": "channels_first"}.get(
+            made["data_format"], "channels_last"
+        )
     if kind not in GROUPED and made.get("groups") == 1:
         del made["groups"]
     if kind == "BatchNormalization" and isinstance(made.get("axis"), list):

@@ -23,7 +23,8 @@ def format_of(path: str | Path) -> str:
         return SAVED_MODEL
     if given.name in ("saved_model.pb", "saved_model.pbtxt"):
         raise ModelError(
-            f"{given.name} is one part of a SavedModel.", "Give the folder that it lies in, with its variables."
+            f"{given.name} is one part of a SavedModel.",
+            "Give the folder that it lies in, with its variables.",
         )
     if given.suffix.lower() in ENDINGS:
         return ENDINGS[given.suffix.lower()]

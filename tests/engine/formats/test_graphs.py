@@ -116,7 +116,9 @@ def test_branches_of_functions_with_a_fixed_condition(tmp_path):
         tf.identity(linear(v1.cond(training, lambda: pixels * 0.0, lambda: pixels * 2.0)), "answer")
 
     path = frozen(tmp_path, build)
-    assert "If" in {node.op.removeprefix("Stateless") for node in v1.GraphDef.FromString(path.read_bytes()).node}
+    assert "If" in {
+        node.op.removeprefix("Stateless") for node in v1.GraphDef.FromString(path.read_bytes()).node
+    }
     assert np.array_equal(explain(open_model(path), IMAGE, "class_logit(2)").values, 2 * column(2))
 
 
@@ -126,7 +128,7 @@ def test_a_branch_that_the_image_decides_is_refused_by_name(tmp_path):
         bright = tf.reduce_mean(pixels) > 100.0
         tf.identity(linear(v1.cond(bright, lambda: pixels, lambda: 2 * pixels)), "answer")
 
-    with pytest.raises(ModelError, match=r"depending on its input.*cond"):
+    with pytest.raises(ModelError, match=r"depends on its input.*cond"):
         open_model(frozen(tmp_path, build))
 
 

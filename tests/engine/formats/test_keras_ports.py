@@ -163,7 +163,7 @@ def test_a_flat_input_is_the_image_that_it_is_said_to_be():
     assert open_model(model, size=(4, 6)).card.input == (4, 6, 1)
     with pytest.raises(ModelError, match=r"size=\(height, width, channels\)"):
         open_model(model)
-    with pytest.raises(ModelError, match="has 27 values; the input .* takes 24"):
+    with pytest.raises(ModelError, match=r"has 27 values; the input .* takes 24"):
         open_model(model, size=(3, 3, 3))
 
 

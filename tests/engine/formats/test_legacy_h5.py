@@ -79,8 +79,20 @@ CONV_2 = {
     "kernel_regularizer": {"class_name": "L1L2", "config": {"l1": 0.0, "l2": 1e-4}}, "kernel_constraint": None,
 }  # fmt: skip
 REST_2 = [
-    {"class_name": "GlobalAveragePooling2D", "config": {"name": "mean", "trainable": True, "data_format": "channels_last"}},
-    {"class_name": "Dense", "config": {"name": "answer", "trainable": True, "units": 2, "activation": "softmax", "use_bias": True}},
+    {
+        "class_name": "GlobalAveragePooling2D",
+        "config": {"name": "mean", "trainable": True, "data_format": "channels_last"},
+    },
+    {
+        "class_name": "Dense",
+        "config": {
+            "name": "answer",
+            "trainable": True,
+            "units": 2,
+            "activation": "softmax",
+            "use_bias": True,
+        },
+    },
 ]
 
 
@@ -93,8 +105,30 @@ def test_a_bare_list_with_batch_input_shape(tmp_path):
 
 def test_a_sequential_of_named_layers_with_groups_and_lists(tmp_path):
     conv = {**CONV_2, "groups": 1}
-    norm = {"class_name": "BatchNormalization", "config": {"name": "norm", "axis": [3], "momentum": 0.99, "epsilon": 0.001, "center": True, "scale": True}}
-    depth = {"class_name": "DepthwiseConv2D", "config": {"name": "depth", "kernel_size": [3, 3], "strides": [1, 1], "padding": "same", "groups": 1, "depth_multiplier": 1, "use_bias": False, "activation": "linear"}}
+    norm = {
+        "class_name": "BatchNormalization",
+        "config": {
+            "name": "norm",
+            "axis": [3],
+            "momentum": 0.99,
+            "epsilon": 0.001,
+            "center": True,
+            "scale": True,
+        },
+    }
+    depth = {
+        "class_name": "DepthwiseConv2D",
+        "config": {
+            "name": "depth",
+            "kernel_size": [3, 3],
+            "strides": [1, 1],
+            "padding": "same",
+            "groups": 1,
+            "depth_multiplier": 1,
+            "use_bias": False,
+            "activation": "linear",
+        },
+    }
     leaky = {"class_name": "LeakyReLU", "config": {"name": "leaky", "alpha": 0.2}}
     config = {"class_name": "Sequential", "config": {"name": "old", "layers": [{"class_name": "Conv2D", "config": conv}, norm, depth, leaky, *REST_2]}}  # fmt: skip
     numbers = [draw.uniform(0.5, 1.5, 4).astype(np.float32) for _ in range(4)]
@@ -117,8 +151,24 @@ def test_a_sequential_of_named_layers_with_groups_and_lists(tmp_path):
 
 def test_a_functional_model_of_keras_2(tmp_path):
     inbound = lambda name: [[[name, 0, 0, {}]]]  # noqa: E731
-    given = {"class_name": "InputLayer", "name": "image", "config": {"batch_input_shape": [None, 8, 6, 3], "dtype": "float32", "sparse": False, "ragged": False, "name": "image"}, "inbound_nodes": []}
-    conv = {"class_name": "Conv2D", "name": "conv", "config": {k: v for k, v in CONV_2.items() if k != "batch_input_shape"}, "inbound_nodes": inbound("image")}
+    given = {
+        "class_name": "InputLayer",
+        "name": "image",
+        "config": {
+            "batch_input_shape": [None, 8, 6, 3],
+            "dtype": "float32",
+            "sparse": False,
+            "ragged": False,
+            "name": "image",
+        },
+        "inbound_nodes": [],
+    }
+    conv = {
+        "class_name": "Conv2D",
+        "name": "conv",
+        "config": {k: v for k, v in CONV_2.items() if k != "batch_input_shape"},
+        "inbound_nodes": inbound("image"),
+    }
     mean = {**REST_2[0], "name": "mean", "inbound_nodes": inbound("conv")}
     answer = {**REST_2[1], "name": "answer", "inbound_nodes": inbound("mean")}
     config = {"class_name": "Model", "config": {"name": "old", "layers": [given, conv, mean, answer], "input_layers": [["image", 0, 0]], "output_layers": [["answer", 0, 0]]}}  # fmt: skip
@@ -132,10 +182,26 @@ def keras_1(ordering):
         "border_mode": "same", "bias": True, "init": "glorot_uniform", "activation": "relu", "dim_ordering": ordering,
         "input_dtype": "float32", "W_regularizer": None, "b_regularizer": None, "trainable": True,
     }  # fmt: skip
-    mean = {"class_name": "GlobalAveragePooling2D", "config": {"name": "mean", "dim_ordering": ordering, "trainable": True}}
+    mean = {
+        "class_name": "GlobalAveragePooling2D",
+        "config": {"name": "mean", "dim_ordering": ordering, "trainable": True},
+    }
     drop = {"class_name": "Dropout", "config": {"name": "drop", "p": 0.5, "trainable": True}}
-    answer = {"class_name": "Dense", "config": {"name": "answer", "output_dim": 2, "init": "uniform", "activation": "softmax", "input_dim": None, "bias": True}}
-    return {"class_name": "Sequential", "config": [{"class_name": "Convolution2D", "config": conv}, mean, drop, answer]}
+    answer = {
+        "class_name": "Dense",
+        "config": {
+            "name": "answer",
+            "output_dim": 2,
+            "init": "uniform",
+            "activation": "softmax",
+            "input_dim": None,
+            "bias": True,
+        },
+    }
+    return {
+        "class_name": "Sequential",
+        "config": [{"class_name": "Convolution2D", "config": conv}, mean, drop, answer],
+    }
 
 
 def test_the_names_of_keras_1(tmp_path):

@@ -102,7 +102,7 @@ def test_serialized_examples_without_an_image_behind_them(tmp_path):
         numbers = tf.strings.to_number(records)
         return {"serving_default": ({"records": records}, {"logits": numbers[:, None] * [1.0, 2.0]})}
 
-    with pytest.raises(ModelError, match="serialized records or files .records.*input='name'"):
+    with pytest.raises(ModelError, match=r"serialized records or files .records.*input='name'"):
         open_model(served(tmp_path, build))
 
 
