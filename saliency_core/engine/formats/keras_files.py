@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import numpy as np
 
 from saliency_core.arrays import Array
 from saliency_core.engine.formats.legacy import modern_model
+from saliency_core.engine.formats.tf_ops import layer_class
 from saliency_core.engine.runtime import tensorflow
 from saliency_core.errors import ModelError
 
@@ -51,8 +53,19 @@ def load_keras_file(path: str) -> tuple[Any, str]:
     with settings_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if path.lower().endswith(".keras") and zipfile.is_zipfile(path):
-            return _loaded(path), f"Keras {_archive_version(path)} file (.keras)"
+            return _load_archive(path)
         return _load_hdf5(path)
+
+
+def _load_archive(path: str) -> tuple[Any, str]:
+    version = _archive_version(path)
+    words = f"Keras {version} file (.keras)"
+    if version.split(".")[0] != "2":
+        return _loaded(path), words
+    try:
+        return _rebuilt_archive(path), words
+    except TROUBLE as problem:
+        raise ModelError(f"This file of Keras {version} cannot be rebuilt: {str(problem)[:300]}", HOW) from problem
 
 
 def _loaded(path: str) -> Any:
@@ -107,14 +120,28 @@ def _text(value: Any) -> str:
 
 def _rebuilt(file: Any) -> Any:
     """Build the network from its rewritten configuration, then fill in its weights."""
+    model = _network(json.loads(_text(file.attrs["model_config"])))
+    _fill(model, file["model_weights"])
+    return model
+
+
+def _rebuilt_archive(path: str) -> Any:
+    """Build a network that Keras 2 stored as .keras; its weights are read from the part that holds them."""
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        model = _network(json.loads(archive.read("config.json")))
+        model.load_weights(archive.extract("model.weights.h5", folder))
+    return model
+
+
+def _network(given: dict[str, Any]) -> Any:
+    """Build a network of Keras 1 or 2 from its configuration."""
     from keras.src.legacy.saving import saving_options, saving_utils
 
-    config = modern_model(json.loads(_text(file.attrs["model_config"])))
+    config = modern_model(given)
     with saving_options.keras_option_scope(use_legacy_config=True):
-        model = saving_utils.model_from_config(config)
+        model = saving_utils.model_from_config(config, {"TFOpLambda": layer_class()})
     if not model.built:
         raise ModelError("The file does not say what shape of input the network takes.", HOW)
-    _fill(model, file["model_weights"])
     return model
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 Config = dict[str, Any]
@@ -26,6 +27,7 @@ DROPPED = {
     "output_mask",
     "concat_axis", "dot_axes", "consume_less", "inner_init", "renorm_clipping", "renorm_momentum",
 }  # fmt: skip
+SILENT = (None, False, 1, "zeros", [], {})
 GROUPED = {"Conv1D", "Conv2D", "Conv3D"}
 
 
@@ -94,8 +96,10 @@ def modern_layer(layer: Config) -> Config:
     if "p" in made and ("Dropout" in kind or "Noise" in kind):
         made["rate"] = made.pop("p")
     if isinstance(made.get("layer"), dict):
-        made["layer"] = modern_layer(made["layer"])
+        wrapped = modern_layer(made["layer"])
+        made["layer"] = {**wrapped, "module": "keras.layers", "registered_name": None}
     _values(kind, made)
+    _without_strangers(kind, made)
     return {"class_name": kind, "config": made}
 
 
@@ -118,6 +122,20 @@ def _values(kind: str, made: Config) -> None:
         made["negative_slope"] = made.pop("alpha")
     if isinstance(made.get("dtype"), dict):
         made["dtype"] = (made["dtype"].get("config") or {}).get("name", "float32")
+
+
+def _without_strangers(kind: str, made: Config) -> None:
+    """Leave out settings that today's layer does not know, where they say nothing."""
+    import keras
+
+    layer = getattr(keras.layers, kind, None)
+    if layer is None or kind == "InputLayer":
+        return
+    known = {"name", "dtype", "trainable", "input_shape", "batch_shape"}
+    for parent in layer.__mro__:
+        known |= set(inspect.signature(parent.__init__).parameters) if "__init__" in vars(parent) else set()
+    for key in [key for key, value in made.items() if key not in known and value in SILENT]:
+        del made[key]
 
 
 def _dtype(layer: Config) -> str:
