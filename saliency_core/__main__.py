@@ -39,7 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="explain one output of a model on one image")
     explain.add_argument("image", metavar="IMAGE", help="PNG, JPEG, WebP, AVIF, BMP, TIFF or GIF file")
     explain.add_argument(
-        "--model", default="digits", help="name from `models`, or a .keras, .h5, .pb file or SavedModel folder"
+        "--model",
+        default="digits",
+        help="name from `models`, or a .keras, .h5, .pb file or SavedModel folder",
     )
     explain.add_argument("--target", default="top_class()", help="what to explain; see `targets`")
     explain.add_argument("--method", default="gradient()", help="how; see `methods`")

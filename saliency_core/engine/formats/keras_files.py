@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from saliency_core.arrays import Array
-from saliency_core.engine.formats.legacy import modern_model
+from saliency_core.engine.formats.legacy import modern_model, plain_name
 from saliency_core.engine.formats.tf_ops import layer_class
 from saliency_core.engine.runtime import tensorflow
 from saliency_core.errors import ModelError
@@ -65,7 +65,9 @@ def _load_archive(path: str) -> tuple[Any, str]:
     try:
         return _rebuilt_archive(path), words
     except TROUBLE as problem:
-        raise ModelError(f"This file of Keras {version} cannot be rebuilt: {str(problem)[:300]}", HOW) from problem
+        raise ModelError(
+            f"This file of Keras {version} cannot be rebuilt: {str(problem)[:300]}", HOW
+        ) from problem
 
 
 def _loaded(path: str) -> Any:
@@ -154,7 +156,7 @@ def _fill(model: Any, group: Any) -> None:
     for name in load_attributes_from_hdf5_group(group, "layer_names"):
         names = load_attributes_from_hdf5_group(group[name], "weight_names")
         if names:
-            stored.append((name, [np.asarray(group[name][one]) for one in names]))
+            stored.append((plain_name(name), [np.asarray(group[name][one]) for one in names]))
     layers = [(layer, weights) for layer in model.layers if (weights := _legacy_weights(layer))]
     if len(layers) != len(stored):
         raise ModelError(

@@ -27,6 +27,7 @@ DROPPED = {
     "output_mask",
     "concat_axis", "dot_axes", "consume_less", "inner_init", "renorm_clipping", "renorm_momentum",
 }  # fmt: skip
+CONSTANT = "_CONSTANT_VALUE"
 SILENT = (None, False, 1, "zeros", [], {})
 GROUPED = {"Conv1D", "Conv2D", "Conv3D"}
 
@@ -61,7 +62,7 @@ def _functional(inner: Config) -> Config:
     layers = []
     for layer in inner["layers"]:
         made = modern_layer(layer)
-        made["name"] = layer.get("name") or made["config"].get("name")
+        made["name"] = plain_name(layer.get("name") or made["config"].get("name"))
         made["inbound_nodes"] = [_node(node) for node in layer.get("inbound_nodes", [])]
         layers.append(made)
     kept: Config = {
@@ -73,7 +74,36 @@ def _functional(inner: Config) -> Config:
 def _node(node: Any) -> Any:
     if not isinstance(node, list):
         return node
+    node = _referring(node)
+    if node and isinstance(node[0], str):
+        return _operation_node(*node)
     return [[*call, {}] if isinstance(call, list) and len(call) == 3 else call for call in node]
+
+
+def _referring(value: Any) -> Any:
+    """Return the same with plain names in every reference to a layer: [name, number, port, ...]."""
+    if isinstance(value, dict):
+        return {key: _referring(one) for key, one in value.items()}
+    if not isinstance(value, list):
+        return value
+    is_reference = len(value) >= 3 and isinstance(value[0], str) and isinstance(value[1], int)
+    return [plain_name(one) if is_reference and k == 0 else _referring(one) for k, one in enumerate(value)]
+
+
+def _operation_node(name: str, number: int, port: Any, settings: Config) -> list[Any]:
+    """Return the call of an operation of TensorFlow: tensors among its settings become further inputs."""
+    calls: list[Any] = [] if name == CONSTANT else [[name, number, port]]
+    kept: Config = {"first": port} if name == CONSTANT else {}
+    further = []
+    for key, value in settings.items():
+        if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
+            further.append(key)
+            calls.append(value)
+        else:
+            kept[key] = value
+    if not calls:
+        return []
+    return [*([*call, {}] for call in calls[:-1]), [*calls[-1], {**kept, "further": further}]]
 
 
 def modern_layer(layer: Config) -> Config:
@@ -100,7 +130,14 @@ def modern_layer(layer: Config) -> Config:
         made["layer"] = {**wrapped, "module": "keras.layers", "registered_name": None}
     _values(kind, made)
     _without_strangers(kind, made)
+    if isinstance(made.get("name"), str):
+        made["name"] = plain_name(made["name"])
     return {"class_name": kind, "config": made}
+
+
+def plain_name(name: str) -> str:
+    """Return a layer's name without slashes, which Keras 3 does not allow."""
+    return name.replace("/", ".")
 
 
 def _values(kind: str, made: Config) -> None:

@@ -11,6 +11,7 @@ from saliency_core.errors import ModelError
 PLAIN = {
     "__operators__.add": "math.add", "__operators__.sub": "math.subtract", "__operators__.mul": "math.multiply",
     "__operators__.truediv": "math.truediv", "__operators__.pow": "math.pow", "__operators__.neg": "math.negative",
+    "compat.v1.squeeze": "squeeze", "compat.v1.transpose": "transpose",
 }  # fmt: skip
 ALLOWED = {
     "cast", "concat", "expand_dims", "identity", "pad", "reshape", "reverse", "split", "squeeze", "stack",
@@ -40,12 +41,15 @@ def layer_class() -> Any:
                     "Export it as a SavedModel, which needs no Keras to be opened.",
                 )
 
-        def call(self, *inputs: Any, **settings: Any) -> Any:
-            """Call the operation."""
+        def call(self, inputs: Any, further: Any = (), first: Any = None, **settings: Any) -> Any:
+            """Call the operation on its first argument and on those named in `further`."""
             found = tensorflow()
             for part in self.function.split("."):
                 found = getattr(found, part)
             settings.pop("name", None)
-            return found(*inputs, **settings)
+            given = list(inputs) if further and isinstance(inputs, list | tuple) else [inputs]
+            leading = given[: len(given) - len(further)]
+            settings.update(zip(further, given[len(leading) :], strict=True))
+            return found(leading[0] if leading else first, **settings)
 
     return TFOpLambda

@@ -175,6 +175,49 @@ def test_a_functional_model_of_keras_2(tmp_path):
     same(written(tmp_path / "old.hdf5", config), today())
 
 
+def test_operations_of_tensorflow_as_layers_and_names_with_slashes(tmp_path):
+    """As tf.keras 2 stored `2 * (conv + tf.nn.relu6(conv)) - conv`."""
+
+    def layer(kind, name, config, *nodes):
+        return {
+            "class_name": kind,
+            "name": name,
+            "config": {"name": name, **config},
+            "inbound_nodes": list(nodes),
+        }
+
+    def operation(function, name, *node):
+        return layer(
+            "TFOpLambda", name, {"trainable": True, "dtype": "float32", "function": function}, list(node)
+        )
+
+    conv = {k: v for k, v in CONV_2.items() if k not in ("batch_input_shape", "name")}
+    parts = [
+        layer("InputLayer", "image", {"batch_input_shape": [None, 8, 6, 3], "dtype": "float32"}),
+        layer("Conv2D", "block/conv", {**conv, "activation": "linear"}, [["image", 0, 0, {}]]),
+        operation("nn.relu6", "tf.nn.relu6", "block/conv", 0, 0, {"name": None}),
+        operation("__operators__.add", "sum", "block/conv", 0, 0, {"y": ["tf.nn.relu6", 0, 0], "name": None}),
+        operation("math.multiply", "twice", "_CONSTANT_VALUE", -1, 2.0, {"y": ["sum", 0, 0], "name": None}),
+        operation("math.subtract", "less", "twice", 0, 0, {"y": ["block/conv", 0, 0], "name": None}),
+        operation("math.reduce_mean", "mean", "less", 0, 0, {"axis": [1, 2]}),
+        layer("Dense", "answer", REST_2[1]["config"], [["mean", 0, 0, {}]]),
+    ]
+    config = {"class_name": "Functional", "config": {"name": "old", "layers": parts, "input_layers": [["image", 0, 0]], "output_layers": [["answer", 0, 0]]}}  # fmt: skip
+    stored = {"block/conv": (KERNEL, BIAS), "answer": (DENSE, NONE)}
+    image = keras.Input((8, 6, 3))
+    features = layers.Conv2D(4, 3, padding="same", strides=(2, 1))(image)
+    joined = 2.0 * (features + layers.ReLU(6.0)(features)) - features
+    model = keras.Model(image, layers.Dense(2, activation="softmax")(layers.GlobalAveragePooling2D()(joined)))
+    model.set_weights([KERNEL, BIAS, DENSE, NONE])
+    path = written(tmp_path / "old.h5", config, stored, "2.11.0")
+    old = explain(open_model(path, preprocessing="unit"), IMAGE, "class_logit(1)")
+    new = explain(open_model(model, preprocessing="unit"), IMAGE, "class_logit(1)")
+    assert np.abs(old.values - new.values).max() <= 2e-5 * np.abs(new.values).max()
+    parts[2]["config"]["function"] = "io.read_file"
+    with pytest.raises(ModelError, match=r"operation 'io.read_file' as a layer"):
+        open_model(written(tmp_path / "other.h5", config, stored, "2.11.0"))
+
+
 def keras_1(ordering):
     shape = [None, 8, 6, 3] if ordering == "tf" else [None, 3, 8, 6]
     conv = {
