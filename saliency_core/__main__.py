@@ -48,13 +48,23 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="explain one output of a model on one image")
     explain.add_argument("image", metavar="IMAGE", help="PNG, JPEG, WebP, AVIF, BMP, TIFF or GIF file")
     explain.add_argument(
-        "--model", default="digits", help="name from `models` or a file; %(default)s if left out"
+        "--model",
+        default="digits",
+        help="name from `models`, or a .keras, .h5, .pb file or SavedModel folder; %(default)s if left out",
     )
     explain.add_argument("--target", default="top_class()", help="what to explain; see `targets`")
     explain.add_argument("--method", default="gradient()", help="how; see `methods`")
     explain.add_argument(
         "--preprocessing", help="for a file: raw, unit, symmetric, caffe, torch; raw if left out"
     )
+    explain.add_argument("--labels", default="", help="for a file: names of its classes, one a line")
+    explain.add_argument("--size", default="", help="for a file that leaves it open: HEIGHTxWIDTH[xCHANNELS]")
+    for flag, words in (
+        ("--signature", "which signature of a SavedModel"),
+        ("--input", "which tensor of a graph takes the image"),
+        ("--output", "which output is explained, by number or name"),
+    ):
+        explain.add_argument(flag, default="", help=f"for a file: {words}")
     explain.add_argument(
         "--fit", choices=("crop", "stretch", "pad"), help="how the image meets the model's size"
     )
@@ -90,7 +100,15 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     _check_outputs(given)
     look = _look(given.look)
     start_quietly()
-    model = open_model(given.model, preprocessing=given.preprocessing or "raw")
+    model = open_model(
+        given.model,
+        preprocessing=given.preprocessing or "raw",
+        labels=given.labels or (),
+        size=_size(given.size),
+        signature=given.signature,
+        input=given.input,
+        output=given.output,
+    )
     made = explain(model, Path(given.image), given.target, given.method, how=given.fit)
     summary: dict[str, Any] = {
         "score": made.score,
@@ -130,6 +148,14 @@ def _findings(model: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
     from saliency_core.checks.doctor import examine
 
     return [one.facts() for one in examine(model, Path(given.image), how=given.fit)]
+
+
+def _size(text: str) -> tuple[int, ...] | None:
+    """Read a size such as 224x224 or 28x28x1."""
+    parts = text.lower().split("x") if text else []
+    if parts and (len(parts) not in (2, 3) or not all(part.isdigit() and int(part) for part in parts)):
+        raise SaliencyError(f"--size {text!r} is no size.", "Write --size 224x224 or --size 28x28x1.")
+    return tuple(map(int, parts)) or None
 
 
 def _check_outputs(given: argparse.Namespace) -> None:

@@ -45,7 +45,7 @@ def explain(
     opened = open_model(model)
     wanted = check_setting("explain", "target", Part(of="target"), target)
     way = check_setting("explain", "method", Part(of="method"), method)
-    picture = opened.read(image)
+    picture = opened.read(image, how)
     point = read_only(opened.prepare(picture, how))
     frozen, probe, predictions = opened.ask(wanted, point)
     asked = around(probe, frozen) if around else probe

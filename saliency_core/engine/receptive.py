@@ -7,8 +7,10 @@ columns. What is not known here counts as reading everything, so a field may be 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from saliency_core.arrays import Array
 from saliency_core.engine import nodes
 from saliency_core.engine.reading import RULES, SPLITS
 from saliency_core.engine.spans import ROWS_AND_COLS, Line, Reach
@@ -18,12 +20,15 @@ from saliency_core.models.anatomy import Field, Span
 SHAPES_ONLY = {"Shape", "ShapeN", "Size", "Rank"}
 
 
-def fields(graph: Any, source: str, shapes: Shapes) -> dict[str, Field]:
+def fields(
+    graph: Any, source: str, shapes: Shapes, constants: Mapping[str, Array] | None = None
+) -> dict[str, Field]:
     """Return the receptive field of every tensor of a sorted graph that depends on `source`.
 
-    `shapes` holds the shape for one image, with a batch of 1, by tensor name.
+    `shapes` holds the shape for one image, with its batch axis, by tensor name; `constants`
+    those of the graph.
     """
-    walk = Walk(shapes, nodes.constants(graph), {source: Reach.of_image()})
+    walk = Walk(shapes, constants or nodes.constants(graph, {}), {source: Reach.of_image()})
     for node in graph.node:
         if node.name != source:
             _take(walk, node)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,9 @@ DRAWS = ("Random", "StatelessRandom", "TruncatedNormal", "StatelessTruncatedNorm
 STORAGE = "/ReadVariableOp/resource"  # how a frozen variable ends
 
 
-def read(frozen: Frozen, graph: Any, depends: set[str], floats: set[str], weights: dict[str, Array]) -> Signs:
+def read(
+    frozen: Frozen, graph: Any, depends: set[str], floats: set[str], weights: Mapping[str, Array]
+) -> Signs:
     """Read the signs of a tidied graph.
 
     `depends` names the nodes that depend on the image, `floats` the tensors of floating point numbers.
@@ -72,7 +74,7 @@ def _trains(node: Any) -> bool:
     return "is_training" not in node.attr or bool(node.attr["is_training"].b)  # absent means true
 
 
-def _not_finite(weights: dict[str, Array]) -> Iterable[tuple[str, int, int]]:
+def _not_finite(weights: Mapping[str, Array]) -> Iterable[tuple[str, int, int]]:
     for name, values in weights.items():
         with np.errstate(all="ignore"):
             sound = values.dtype.kind != "f" or bool(np.isfinite(values.sum(dtype=np.float64)))
@@ -157,7 +159,7 @@ def _numbers(by_name: dict[str, Any], name: str) -> Array | None:
     node = by_name.get(nodes.node_of(name))
     if node is None or node.op != "Const":
         return None
-    return np.asarray(nodes.constants(_Alone([node]))[node.name])
+    return np.asarray(nodes.constants(_Alone([node]), {})[node.name])
 
 
 class _Alone:

@@ -94,11 +94,8 @@ def kernel_task(params: Params, arrays: Arrays, report: Report) -> Answer:
 
 def way_back_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Carry a gradient at the first convolution's output, (h, w, M), back to the pixels, (H, W, C)."""
-    from saliency_core.engine.way_back import way_back
-
     model = _model(params, report)
-    point = model.prepare(_image(params, arrays))
-    return {}, {"values": way_back(model._compiled, point, arrays["delta"])}
+    return {}, {"values": model.way_back(_image(params, arrays), arrays["delta"])}
 
 
 def activation_task(params: Params, arrays: Arrays, report: Report) -> Answer:

@@ -41,14 +41,14 @@ def convolution(
 
 def marked(graph: Any) -> list[str]:
     """Return the operations that got a way back of their own."""
-    return [node.op for node in quick_backward(graph).node if ATTRIBUTE in node.attr]
+    return [node.op for node in quick_backward(graph, {}).node if ATTRIBUTE in node.attr]
 
 
 def same_as_tensorflow(graph: Any, name: str, kind: Any) -> bool:
     """Compare score and derivative, bit by bit, with the graph as it was."""
     pixels = whole((2, *SIZE, CHANNELS), seed=2, largest=9).astype(kind.as_numpy_dtype)
     seed = whole(run(graph, name, pixels)[0].shape, seed=3, largest=5)
-    ours, theirs = (run(one, name, pixels, seed) for one in (quick_backward(graph), graph))
+    ours, theirs = (run(one, name, pixels, seed) for one in (quick_backward(graph, {}), graph))
     assert np.abs(theirs[1]).max() > 0
     return all(map(np.array_equal, ours, theirs))
 
@@ -124,7 +124,7 @@ def test_a_kernel_that_is_computed_is_left_to_tensorflow() -> None:
 def test_the_graph_that_was_given_is_not_touched() -> None:
     graph, _ = convolution((3, 3), "SAME", tf.float32)
     before = graph.SerializeToString(deterministic=True)
-    quick_backward(graph)
+    quick_backward(graph, {})
     assert graph.SerializeToString(deterministic=True) == before
 
 

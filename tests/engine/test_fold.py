@@ -49,7 +49,7 @@ def normed(values: np.ndarray) -> np.ndarray:
 
 
 def folded(graph: Any, name: str, *also: str) -> Any:
-    return fold_norms(tidy(graph, [name, *also]), [name, *also])
+    return fold_norms(tidy(graph, [name, *also], {}), [name, *also], {})
 
 
 @pytest.mark.parametrize("version", ["", "V2", "V3"])
@@ -135,7 +135,7 @@ STAYS: dict[str, Callable[[Any], Any]] = {
 def test_what_is_no_scale_a_channel_stays(build: Callable[[Any], Any]) -> None:
     graph, name = graph_of(build, SHAPE)
     ready = tidy(graph, [name])
-    small = fold_norms(ready, [name])
+    small = fold_norms(ready, [name], {})
     assert operations(small) == operations(ready)
     assert not any("folded" in node.name for node in small.node)
     assert np.array_equal(run(small, name, PIXELS)[0], run(graph, name, PIXELS)[0])

@@ -96,7 +96,7 @@ def test_the_double_has_no_narrow_number_left(kind: Any) -> None:
 
     graph, name = graph_of(build, (2, 2, 1))
     pixels = np.random.default_rng(1).uniform(0, 255, (1, 2, 2, 1))
-    value, gradient = run(doubled(graph), name, pixels, np.ones_like(pixels))
+    value, gradient = run(doubled(graph, {}), name, pixels, np.ones_like(pixels))
     assert value.dtype == gradient.dtype == np.float64
     assert np.array_equal(value, pixels * third * third)
     assert np.array_equal(gradient, np.full_like(pixels, third * third))
