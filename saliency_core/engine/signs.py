@@ -20,7 +20,7 @@ STEPS = ("Round", "Rint", "Floor", "Ceil", "Sign", "FloorDiv")
 STOPS = ("StopGradient", "PreventGradient")
 DRAWS = ("Random", "StatelessRandom", "TruncatedNormal", "StatelessTruncatedNormal", "ParameterizedTruncated",
          "StatelessParameterized", "Multinomial", "StatelessMultinomial")  # fmt: skip
-STORAGE = "/ReadVariableOp/resource"  # how a frozen variable ends
+STORAGE = ("/resource", "/ReadVariableOp")  # how a frozen variable ends
 
 
 def read(
@@ -79,7 +79,8 @@ def _not_finite(weights: Mapping[str, Array]) -> Iterable[tuple[str, int, int]]:
         with np.errstate(all="ignore"):
             sound = values.dtype.kind != "f" or bool(np.isfinite(values.sum(dtype=np.float64)))
         if not sound and not np.isfinite(values).all():
-            yield name.removesuffix(STORAGE), int(np.isnan(values).sum()), int(np.isinf(values).sum())
+            plain = name.removesuffix(STORAGE[0]).removesuffix(STORAGE[1])
+            yield plain, int(np.isnan(values).sum()), int(np.isinf(values).sum())
 
 
 def _layer(name: str) -> str:

@@ -102,7 +102,8 @@ def test_a_rule_of_its_own_is_told():
         return -7.0 * gradient
 
     opened = open_model(broken.sound(keras), preprocessing="unit")
-    graph = tf.compat.v1.GraphDef.FromString(opened._compiled.frozen.graph)
+    graph = tf.compat.v1.GraphDef()
+    graph.CopyFrom(opened._compiled.plain)
     next(node for node in graph.node if node.op == "Relu").attr["_gradient_op_type"].s = b"TestDoctorLie"
     frozen = Frozen(graph.SerializeToString(), opened._compiled.frozen.output, broken.SHAPE)
     lying = found(Model(Compiled(frozen), opened.card))

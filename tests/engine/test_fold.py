@@ -107,7 +107,7 @@ def test_a_norm_with_channels_first_or_in_half_precision_is_left_as_it_is(attrib
     for node in graph.node:
         if node.op == "FusedBatchNormV3":
             node.attr[attribute].CopyFrom(tf.compat.v1.AttrValue(**value))
-    assert operations(tidy(graph, [name])) == ["Conv2D", "FusedBatchNormV3"]
+    assert operations(tidy(graph, [name], {})) == ["Conv2D", "FusedBatchNormV3"]
 
 
 STAYS: dict[str, Callable[[Any], Any]] = {
@@ -134,7 +134,7 @@ STAYS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("build", STAYS.values(), ids=STAYS)
 def test_what_is_no_scale_a_channel_stays(build: Callable[[Any], Any]) -> None:
     graph, name = graph_of(build, SHAPE)
-    ready = tidy(graph, [name])
+    ready = tidy(graph, [name], {})
     small = fold_norms(ready, [name], {})
     assert operations(small) == operations(ready)
     assert not any("folded" in node.name for node in small.node)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from saliency_core import explain, open_model
-from saliency_core.engine.nodes import parse_graph
 from saliency_core.engine.precision import doubled
 from tests.engine.graphs import graph_of, run, whole
 
@@ -46,8 +45,7 @@ def network() -> Any:
 
 def kinds(model: Any) -> set[int]:
     """Return the types of number that a model's graph computes with."""
-    graph = parse_graph(model._compiled.frozen.graph)
-    return {node.attr["T"].type for node in graph.node if "T" in node.attr}
+    return {node.attr["T"].type for node in model._compiled.plain.node if "T" in node.attr}
 
 
 @pytest.mark.parametrize("name", ["mixed_float16", "mixed_bfloat16"])
