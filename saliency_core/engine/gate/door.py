@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from saliency_core.engine.gate import archive, configuration, graph, hdf5, operations, saved_model, sniff, wire
+from saliency_core.engine.gate import archive, configuration, graph, hdf5, operations, saved_model, sniff, weights, wire
 from saliency_core.engine.gate.refusal import SAVE_AGAIN, Admitted, Limits, Refused, Stop, shown
 from saliency_core.engine.runtime import tensorflow
 
@@ -45,8 +45,9 @@ def _admit(path: Path, scratch: Path, limits: Limits) -> Admitted:
     kind = sniff.kind(path, limits)
     if kind == "h5":
         text = hdf5.model_config(path, "the file", limits)
-        hdf5.check(path, "the file", limits)
-        configuration.check(configuration.parse(text, "model_config", limits), "model_config")
+        config = configuration.parse(text, "model_config", limits)
+        configuration.check(config, "model_config")
+        weights.check(config, "model_config", hdf5.check(path, "the file", limits), limits)
         return Admitted("h5", path)
     if kind == "folder":
         archive.check_folder(path, limits)
@@ -85,7 +86,7 @@ def _check_keras(packed: zipfile.ZipFile, scratch: Path, limits: Limits) -> None
         with inside.open("rb") as file:
             if file.read(8) != sniff.HDF5:
                 raise Stop(WEIGHTS, "it is not an HDF5 file: damaged")
-        hdf5.check(inside, WEIGHTS, limits)
+        weights.check(config, "config.json", hdf5.check(inside, WEIGHTS, limits), limits)
     finally:
         inside.unlink(missing_ok=True)
 

@@ -28,11 +28,10 @@ def check(graph: Any, part: str, limits: Limits, extra: Extra = lambda name: fro
     if len(functions) != len(graph.library.function):
         raise Stop(part, "there is a duplicate among the names of its functions", WRITE_ANEW)
     memory = Memory(limits)
+    _check_operations(graph, part, functions, extra)
     _check_body(graph.node, part, functions, extra(""), memory, limits)
     for name, function in functions.items():
         where = f"{part}, function '{shown(name)}'"
-        if name in ops.listed() | ops.SAVER:
-            raise Stop(where, "the function has the name of an operation", WRITE_ANEW)
         arguments = [argument.name for argument in function.signature.input_arg]
         _check_body(function.node_def, where, functions, extra(name), memory, limits, arguments)
         for value in function.attr.values():
@@ -43,6 +42,17 @@ def check(graph: Any, part: str, limits: Limits, extra: Extra = lambda name: fro
     return _notices(graph)
 
 
+def _check_operations(graph: Any, part: str, functions: dict[str, Any], extra: Extra) -> None:
+    bodies = {"": graph.node, **{name: function.node_def for name, function in functions.items()}}
+    for name, nodes in bodies.items():
+        where = f"{part}, function '{shown(name)}'" if name else part
+        more = extra(name)
+        for node in nodes:
+            _check_operation(node.op, f"{where}, node '{shown(node.name)}'", functions, more)
+        if name in ops.listed() | ops.SAVER:
+            raise Stop(where, "the function has the name of an operation", WRITE_ANEW)
+
+
 def _check_body(
     nodes: Any, part: str, functions: dict[str, Any], extra: frozenset[str], memory: Memory, limits: Limits,
     arguments: list[str] | None = None,
@@ -50,7 +60,6 @@ def _check_body(
     constants = {}
     for node in nodes:
         where = f"{part}, node '{shown(node.name)}'"
-        _check_operation(node.op, where, functions, extra)
         for value in node.attr.values():
             _check_value(value, where, functions, memory, ops.WRITE <= extra)
         if node.op == "Const":

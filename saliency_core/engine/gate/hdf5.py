@@ -19,8 +19,8 @@ WHOLE = (
 )
 
 
-def check(path: Path, part: str, limits: Limits) -> None:
-    """Refuse a file with links outward, hidden sizes or weights that are not finite."""
+def check(path: Path, part: str, limits: Limits) -> int:
+    """Refuse a file with links outward, hidden sizes or weights that are not finite; return their bytes."""
     import h5py
 
     with h5py.File(path, "r") as file:
@@ -35,6 +35,7 @@ def check(path: Path, part: str, limits: Limits) -> None:
         for name, dataset in _datasets(file, part, limits):
             if not name.startswith(("optimizer", "/optimizer")):
                 _check_finite(dataset, f"{part}, dataset '{shown(name)}'")
+        return total
 
 
 def model_config(path: Path, part: str, limits: Limits) -> bytes:
