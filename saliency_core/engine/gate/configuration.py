@@ -136,7 +136,7 @@ MODULES = {
     "layers": r"(keras(\.src|\.api|\.api\._v2)?\.layers(\.\w+)*)",
     "models": r"(keras(\.src|\.api)?(\.models(\.\w+)*|\.engine\.(functional|sequential|training))?)",
     "applications": r"(keras\.src\.applications\.\w+)",
-    "functions": r"(builtins|keras(\.src)?\.(activations|losses|metrics|initializers|regularizers|constraints)(\.\w+)*)",
+    "functions": r"(builtins|keras(\.src)?\.(activations|losses|metrics|initializers)(\.\w+)*)",
     "operations numpy": r"(keras\.src\.ops\.numpy|keras\.ops(\.numpy)?)",
     "operations nn": r"(keras\.src\.ops\.nn|keras\.ops(\.nn)?)",
     "operations image": r"(keras\.src\.ops\.image|keras\.ops(\.image)?)",

@@ -15,7 +15,9 @@ VALUES = ("half_val", "float_val", "double_val", "int_val", "string_val", "scomp
           "bool_val", "dcomplex_val", "uint32_val", "uint64_val")  # fmt: skip
 SPREAD = 64 * MEBIBYTE  # bytes that repeated values may fill in one model
 ELEMENTS = 2**28  # numbers that one operation may be told to make
-PATH = re.compile(rb"\s*(/(?![mg]/0)[^/\s]+/|~/|\.\.?/|[A-Za-z]:[\\/]|\\\\|[A-Za-z][\w+.-]*://|/(etc|proc|dev|tmp)\b)")
+PATH = re.compile(
+    rb"\s*(/(?![mg]/0)[^/\s]+/|~/|\.\.?/|[A-Za-z]:[\\/]|\\\\|[A-Za-z][\w+.-]*://|/(etc|proc|dev|tmp)\b)"
+)
 MADE_FROM = {"Fill": 0, "BroadcastTo": 1, "Tile": 1, "RandomUniform": 0, "RandomStandardNormal": 0,
              "TruncatedNormal": 0, "RandomUniformInt": 0, "StatelessRandomNormal": 0, "ResizeBilinear": 1,
              "StatelessRandomUniform": 0, "StatelessRandomNormalV2": 0, "StatelessRandomUniformV2": 0,

@@ -7,13 +7,23 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from saliency_core.engine.gate import archive, configuration, graph, hdf5, operations, saved_model, sniff, weights, wire
+from saliency_core.engine.gate import (
+    archive,
+    configuration,
+    graph,
+    hdf5,
+    operations,
+    saved_model,
+    sniff,
+    weights,
+    wire,
+)
 from saliency_core.engine.gate.refusal import SAVE_AGAIN, Admitted, Limits, Refused, Stop, shown
 from saliency_core.engine.runtime import tensorflow
 
 DAMAGES = (
-    OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError, AttributeError, OverflowError, EOFError,
-    MemoryError, struct.error, zlib.error, zipfile.BadZipFile, zipfile.LargeZipFile,
+    OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError, AttributeError, OverflowError,
+    EOFError, MemoryError, struct.error, zlib.error, zipfile.BadZipFile, zipfile.LargeZipFile,
 )  # fmt: skip
 UNFROZEN = (
     "Give the SavedModel folder instead, or freeze the graph: replace its variables by constants with "
@@ -103,7 +113,9 @@ def _check_graph(path: Path, limits: Limits) -> tuple[str, ...]:
         raise Stop(part, "it is damaged, or not a graph")
     for node in made.node:
         if node.op in operations.VARIABLES:
-            raise Stop(f"{part}, node '{shown(node.name)}'", "it is a variable: the graph is not frozen", UNFROZEN)
+            raise Stop(
+                f"{part}, node '{shown(node.name)}'", "it is a variable: the graph is not frozen", UNFROZEN
+            )
     return graph.check(made, part, limits)
 
 

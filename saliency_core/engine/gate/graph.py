@@ -36,8 +36,9 @@ def check(graph: Any, part: str, limits: Limits, extra: Extra = lambda name: fro
         _check_body(function.node_def, where, functions, extra(name), memory, limits, arguments)
         for value in function.attr.values():
             _check_value(value, where, functions, memory)
-    check_calls({"": called(graph.node), **{k: called(f.node_def) for k, f in functions.items()}},
-                {"": len(graph.node), **{k: len(f.node_def) for k, f in functions.items()}}, part, limits)  # fmt: skip
+    bodies = {"": graph.node, **{name: function.node_def for name, function in functions.items()}}
+    sizes = {name: len(nodes) for name, nodes in bodies.items()}
+    check_calls({name: called(nodes) for name, nodes in bodies.items()}, sizes, part, limits)
     _check_loops(graph, functions, part)
     return _notices(graph)
 
@@ -61,7 +62,7 @@ def _check_body(
     for node in nodes:
         where = f"{part}, node '{shown(node.name)}'"
         for value in node.attr.values():
-            _check_value(value, where, functions, memory, ops.WRITE <= extra)
+            _check_value(value, where, functions, memory, extra >= ops.WRITE)
         if node.op == "Const":
             constants[node.name] = node.attr["value"].tensor
     for node in nodes:
@@ -79,7 +80,9 @@ def _check_operation(op: str, where: str, functions: dict[str, Any], extra: froz
     raise Stop(where, reason, f"The list is in docs/operations.md. {OWN_PARTS}")
 
 
-def _check_value(value: Any, where: str, functions: dict[str, Any], memory: Memory, mute: bool = False) -> None:
+def _check_value(
+    value: Any, where: str, functions: dict[str, Any], memory: Memory, mute: bool = False
+) -> None:
     """Look at one attribute, at the tensors in it and at the functions it names."""
     kind = value.WhichOneof("value")
     if kind == "tensor":

@@ -1,9 +1,9 @@
-"""An HDF5 file, walked link by link: nothing outside the file, nothing larger than it says, only finite weights."""
+"""An HDF5 file, walked link by link: nothing outside the file, no false sizes, finite weights."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def check(path: Path, part: str, limits: Limits) -> int:
             where = f"{part}, dataset '{shown(name)}'"
             total += _check_dataset(dataset, where, limits)
             if total > min(limits.total, room):
-                reason = f"the weights are too large: {size(total)} declared in a file of {size(path.stat().st_size)}"
+                reason = f"the weights are too large for this file: {size(total)} are declared"
                 raise Stop(part, reason, WRITE_ANEW)
         for name, dataset in _datasets(file, part, limits):
             if not name.startswith(("optimizer", "/optimizer")):
@@ -44,7 +44,9 @@ def model_config(path: Path, part: str, limits: Limits) -> bytes:
 
     with h5py.File(path, "r") as file:
         if "model_config" not in file.attrs:
-            if {"layer_names", "keras_version", "backend"} & set(file.attrs) or {"layers", "vars"} & set(file):
+            if {"layer_names", "keras_version", "backend"} & set(file.attrs) or {"layers", "vars"} & set(
+                file
+            ):
                 raise Stop(part, "it holds weights only, without the network they belong to", WHOLE)
             raise Stop(part, "it is an HDF5 file, but not a model that Keras saved", WHOLE)
         if file.attrs.get_id("model_config").get_storage_size() > limits.text:
@@ -109,7 +111,7 @@ def _check_dataset(dataset: Any, where: str, limits: Limits) -> int:
         raise Stop(where, "it is packed by a plug-in", WRITE_ANEW)
     if dataset.dtype.kind not in "fiubSV" and not _is_text(dataset):
         raise Stop(where, f"it holds {dataset.dtype} and not numbers", WRITE_ANEW)
-    declared = math.prod(dataset.shape or ()) * dataset.dtype.itemsize
+    declared = math.prod(dataset.shape or ()) * int(dataset.dtype.itemsize)
     stored = max(1, dataset.id.get_storage_size())
     if declared > limits.total or (declared > limits.small and declared > limits.ratio * stored):
         raise Stop(where, f"{size(stored)} are stored, {size(declared)} declared", WRITE_ANEW)
@@ -131,9 +133,11 @@ def _check_finite(dataset: Any, where: str) -> None:
             dataset[(0,) * dataset.ndim]
         return
     if not dataset.ndim:
-        values = [dataset[()]]
+        values: Iterable[Any] = [dataset[()]]
     else:
         rows = max(1, BLOCK // max(1, math.prod(dataset.shape[1:])))
         values = (dataset[k : k + rows] for k in range(0, dataset.shape[0], rows))
     if not all(np.isfinite(block).all() for block in values):
-        raise Stop(where, "it has weights that are not finite (NaN or infinite)", "Train the model once more.")
+        raise Stop(
+            where, "it has weights that are not finite (NaN or infinite)", "Train the model once more."
+        )

@@ -13,7 +13,16 @@ VARIABLES = frozenset(("Variable", "VariableV2", "VarHandleOp"))
 PARSERS = "Parsers in front of a network"
 LOOPS = frozenset(("While", "StatelessWhile", "LoopCond"))
 CALLS = frozenset(
-    "PartitionedCall StatefulPartitionedCall If StatelessIf Case StatelessCase While StatelessWhile".split()
+    [
+        "PartitionedCall",
+        "StatefulPartitionedCall",
+        "If",
+        "StatelessIf",
+        "Case",
+        "StatelessCase",
+        "While",
+        "StatelessWhile",
+    ]
 )
 
 

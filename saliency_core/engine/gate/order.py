@@ -59,22 +59,23 @@ def _check_chain(waits: dict[str, int], feeds: dict[str, list[str]], part: str, 
 
 def check_calls(calls: dict[str, list[str]], sizes: dict[str, int], part: str, limits: Limits) -> None:
     """Refuse functions that call themselves, and calls that would unfold to too many nodes."""
-    waits = {name: 0 for name in calls}
+    waits = dict.fromkeys(calls, 0)
     inner = {name: [other for other in others if other in calls] for name, others in calls.items()}
     takers: dict[str, list[str]] = {}
     for name, others in inner.items():
         waits[name] = len(others)
         for other in others:
             takers.setdefault(other, []).append(name)
-    ready, whole, chain, done = [n for n, c in waits.items() if not c], dict(sizes), {}, 0
+    ready, whole, done = [n for n, c in waits.items() if not c], dict(sizes), 0
+    chain: dict[str, int] = {}
     while ready:
         name = ready.pop()
         done += 1
         whole[name] += sum(whole[other] for other in inner[name])
         chain[name] = 1 + max((chain[other] for other in inner[name]), default=0)
         if whole[name] > limits.all_nodes or chain[name] > limits.depth:
-            reason = f"the calls of its functions unfold to more than {limits.all_nodes:,} nodes or {limits.depth} levels"
-            raise Stop(part, f"{reason}: too many", WRITE_ANEW)
+            most = f"{limits.all_nodes:,} nodes or {limits.depth} levels"
+            raise Stop(part, f"the calls of its functions unfold to too many: over {most}", WRITE_ANEW)
         for taker in takers.get(name, ()):
             waits[taker] -= 1
             if not waits[taker]:

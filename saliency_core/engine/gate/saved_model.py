@@ -9,8 +9,9 @@ from typing import Any
 from saliency_core.engine.gate import graph, wire
 from saliency_core.engine.gate.archive import check_name
 from saliency_core.engine.gate.constants import SIZES, STRING
+from saliency_core.engine.gate.order import sources
 from saliency_core.engine.gate.refusal import WRITE_ANEW, Limits, Stop, shown, size
-from saliency_core.engine.gate.saver import Saver
+from saliency_core.engine.gate.saver import Saver, ancestors
 from saliency_core.engine.gate.sniff import NEEDED
 
 EXAMPLES = "This model wants encoded pictures or records as its input, not pixels."
@@ -24,7 +25,9 @@ def check(folder: Path, limits: Limits) -> tuple[str, ...]:
     for name in ("saved_model.cpb", "saved_model.pbtxt"):
         if (folder / name).exists():
             reason = "the model is stored in a form that is not read here"
-            raise Stop(name, reason, "Write the model anew with tf.saved_model.save or model.export('folder').")
+            raise Stop(
+                name, reason, "Write the model anew with tf.saved_model.save or model.export('folder')."
+            )
     path = folder / "saved_model.pb"
     if not path.is_file():
         raise Stop(PART, "it is missing from the folder", NEEDED)
@@ -47,11 +50,12 @@ def _check_meta(meta: Any, limits: Limits) -> tuple[str, ...]:
     saver = Saver(meta, PART)
     notices = graph.check(main, PART, limits, saver.extra)
     starts = _starts(meta)
-    outputs = [info for signature in meta.signature_def.values() for info in signature.outputs.values()]
-    roots = [name for info in outputs for name in _tensors(info)]
-    saver.check([*(name.split(":")[0] for name in roots), *starts])
+    signatures = [entry for key, entry in meta.signature_def.items() if not key.startswith("__saved_model")]
+    infos = [info for signature in signatures for info in signature.outputs.values()]
+    outputs = [name.split(":")[0] for info in infos for name in _tensors(info)]
+    saver.check([*outputs, *starts])
     _check_starts(main, starts)
-    _check_assets(meta)
+    _check_assets(meta, outputs)
     _check_objects(meta, saver, limits)
     if "queue_runners" in meta.collection_def:
         raise Stop(PART, "it starts threads of its own (queue runners)", WRITE_ANEW)
@@ -83,16 +87,41 @@ def _starts(meta: Any) -> list[str]:
 
 
 QUIET = frozenset(
-    "NoOp Const VarHandleOp AssignVariableOp ReadVariableOp VarIsInitializedOp Identity IdentityN Placeholder Variable "
-    "VariableV2 Assign IsVariableInitialized Fill ZerosLike OnesLike RandomUniform RandomStandardNormal "
-    "TruncatedNormal Add AddV2 Mul Sub Cast Reshape Pack Shape PlaceholderWithDefault".split()
+    [
+        "NoOp",
+        "Const",
+        "VarHandleOp",
+        "AssignVariableOp",
+        "ReadVariableOp",
+        "VarIsInitializedOp",
+        "Identity",
+        "IdentityN",
+        "Placeholder",
+        "Variable",
+        "VariableV2",
+        "Assign",
+        "IsVariableInitialized",
+        "Fill",
+        "ZerosLike",
+        "OnesLike",
+        "RandomUniform",
+        "RandomStandardNormal",
+        "TruncatedNormal",
+        "Add",
+        "AddV2",
+        "Mul",
+        "Sub",
+        "Cast",
+        "Reshape",
+        "Pack",
+        "Shape",
+        "PlaceholderWithDefault",
+    ]
 )
 
 
 def _check_starts(main: Any, starts: list[str]) -> None:
     """What runs during loading may fill the model's own variables, and nothing else."""
-    from saliency_core.engine.gate.saver import ancestors
-
     for node in ancestors(main.node, starts):
         if node.op not in QUIET:
             where = f"{PART}, node '{shown(node.name)}'"
@@ -100,15 +129,18 @@ def _check_starts(main: Any, starts: list[str]) -> None:
             raise Stop(where, reason, WRITE_ANEW)
 
 
-def _check_assets(meta: Any) -> None:
-    """Files that come with a model may lie there; nothing may take their names as input."""
-    takers = {name.lstrip("^").split(":")[0]: node for node in meta.graph_def.node for name in node.input}
+def _check_assets(meta: Any, outputs: list[str]) -> None:
+    """Files that come with a model may lie there; the network may not take their names."""
+    nodes = meta.graph_def.node
+    used = {node.name for node in ancestors(nodes, outputs)}
     for asset in meta.asset_file_def:
         part = f"{PART}, asset '{shown(asset.filename)}'"
         check_name(asset.filename, part)
         if "/" in asset.filename:
             raise Stop(part, "the path leads into another folder", WRITE_ANEW)
-        if asset.tensor_info.name.split(":")[0] in takers:
+        name = asset.tensor_info.name.split(":")[0]
+        kept = {sources(node)[0] for node in nodes if node.op.startswith("Assign") and name in sources(node)}
+        if used & {name, *kept}:
             reason = "the network reads this asset, and networks may read no files"
             raise Stop(part, reason, "Export the network without its label or vocabulary file.")
 
@@ -131,9 +163,12 @@ def _check_objects(meta: Any, saver: Saver, limits: Limits) -> None:
         raise Stop(PART, f"the weights are too large: {size(total)} declared", WRITE_ANEW)
     for name, function in objects.concrete_functions.items():
         if name in saver.functions:
-            raise Stop(f"{PART}, function '{shown(name)}'", "the model calls what saves or restores it", WRITE_ANEW)
+            raise Stop(
+                f"{PART}, function '{shown(name)}'", "the model calls what saves or restores it", WRITE_ANEW
+            )
         if assets & set(function.bound_inputs):
-            raise Stop(f"{PART}, function '{shown(name)}'", "it reads an asset, and networks may read no files", WRITE_ANEW)  # fmt: skip
+            where = f"{PART}, function '{shown(name)}'"
+            raise Stop(where, "it reads an asset, and networks may read no files", WRITE_ANEW)
 
 
 def _check_variables(folder: Path, needed: bool, limits: Limits) -> None:
@@ -149,7 +184,7 @@ def _check_variables(folder: Path, needed: bool, limits: Limits) -> None:
     try:
         reader = py_checkpoint_reader.NewCheckpointReader(str(index.with_suffix("")))
         shapes, kinds = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
-    except Exception as problem:  # noqa: BLE001  whatever the parser of checkpoints says, the file is damaged
+    except Exception as problem:
         raise Stop("variables/variables.index", "the table of weights is damaged") from problem
     declared = sum(
         math.prod(shape) * SIZES.get(kinds[name].as_datatype_enum, 8)
@@ -158,5 +193,7 @@ def _check_variables(folder: Path, needed: bool, limits: Limits) -> None:
     )
     stored = sum(path.stat().st_size for path in index.parent.glob("variables.data-*"))
     if declared > stored or declared > 3 * limits.total:
-        reason = f"the weights are {size(declared)} by its table, {size(stored)} are there: damaged or too large"
+        reason = (
+            f"the weights are {size(declared)} by its table, {size(stored)} are there: damaged or too large"
+        )
         raise Stop("variables/variables.index", reason)

@@ -10,7 +10,19 @@ from saliency_core.engine.gate.graph import called, reached
 from saliency_core.engine.gate.order import sources
 from saliency_core.engine.gate.refusal import WRITE_ANEW, Stop, shown
 
-QUIET = frozenset("AssignVariableOp Cast Const Identity IdentityN NoOp Placeholder ReadVariableOp Reshape".split())
+QUIET = frozenset(
+    [
+        "AssignVariableOp",
+        "Cast",
+        "Const",
+        "Identity",
+        "IdentityN",
+        "NoOp",
+        "Placeholder",
+        "ReadVariableOp",
+        "Reshape",
+    ]
+)
 PASSING = ("Identity", "PlaceholderWithDefault")
 STRING = 7
 
@@ -59,7 +71,13 @@ class Saver:
         return frozenset()
 
     def _called_by(self, node_name: str) -> list[str]:
-        return [name for node in self.nodes if node.name == node_name for name in called([node]) if name in self.library]
+        return [
+            name
+            for node in self.nodes
+            if node.name == node_name
+            for name in called([node])
+            if name in self.library
+        ]
 
     def check(self, roots: list[str]) -> None:
         """Refuse a network, or a start of one, that leads to the saver, and a restorer that does more."""
@@ -93,7 +111,11 @@ class Saver:
                 if node.op not in QUIET | ops.RESTORE:
                     self._stop(node, f"restoring the model runs the operation {shown(node.op)}")
         for node in self.nodes:
-            if node.name == self.restore and self.reading and self._origin(self.nodes, node.input[0]) != self.file:
+            if (
+                node.name == self.restore
+                and self.reading
+                and self._origin(self.nodes, node.input[0]) != self.file
+            ):
                 self._stop(node, "restoring would read another file than the model's own")
 
     @staticmethod

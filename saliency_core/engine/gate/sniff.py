@@ -11,7 +11,9 @@ PYTORCH = (
     "Convert the model to TensorFlow first, for example through ONNX or by rebuilding it in Keras, and save "
     "it with model.save('name.keras')."
 )
-NEEDED = "Give a .keras file, a whole-model .h5 file, a SavedModel folder or its .zip, or a frozen graph (.pb)."
+NEEDED = (
+    "Give a .keras file, a whole-model .h5 file, a SavedModel folder or its .zip, or a frozen graph (.pb)."
+)
 WHOLE = "Save the whole model with model.save('name.keras'), not its weights alone."
 HDF5 = b"\x89HDF\r\n\x1a\n"
 

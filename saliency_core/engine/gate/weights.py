@@ -72,20 +72,24 @@ class Tally:
         if not isinstance(config, dict):
             return None
         stated = next((shape(config[key]) for key in BATCH_SHAPES if key in config), None)
-        built = node.get("build_config")
-        if isinstance(built, dict) and not shapes and not stated:
-            stated = shape(built.get("input_shape"))
+        built = built_for(node.get("build_config"))
+        if not shapes and not stated:
+            stated = built
         found = shapes or ([stated] if stated else [])
         if kind == "InputLayer":
             return stated
         inner = config.get("layer", config.get("forward_layer"))
         if isinstance(inner, dict):
             return self._wrapped(kind, inner, found)
-        numbers = count(kind, config, found[0] if found else None)
+        numbers = max(count(kind, config, given) for given in (found[0] if found else None, built))
         self.total += numbers * FLOAT
         if self.total > self.most:
             where = f"{self.part}, layer '{shown(config.get('name', kind))}'"
-            raise Stop(where, f"the layers so far would take {size(self.total)} of memory, more than the file's weights", WRITE_ANEW)
+            raise Stop(
+                where,
+                f"the layers so far would take {size(self.total)} of memory, more than the file's weights",
+                WRITE_ANEW,
+            )
         return output(kind, config, found)
 
     def _wrapped(self, kind: str, inner: Config, shapes: list[Shape]) -> Shape | None:
@@ -104,7 +108,11 @@ def sources(layer: Config) -> list[str]:
 
     def look(value: Any) -> None:
         if isinstance(value, dict):
-            history = value.get("config", {}).get("keras_history") if isinstance(value.get("config"), dict) else None
+            history = (
+                value.get("config", {}).get("keras_history")
+                if isinstance(value.get("config"), dict)
+                else None
+            )
             if isinstance(history, list) and history and isinstance(history[0], str):
                 found.append(history[0])
             else:
@@ -135,10 +143,23 @@ def shape(value: Any) -> Shape | None:
     return tuple(abs(item) if isinstance(item, int) else None for item in value)
 
 
+def built_for(config: Any) -> Shape | None:
+    """The input shape that a layer is built for while it is read, whatever it is connected to."""
+    if not isinstance(config, dict):
+        return None
+    named = config.get("shapes_dict")
+    first = next(iter(named.values()), None) if isinstance(named, dict) else None
+    return shape(config.get("input_shape")) or shape(first)
+
+
 def number(config: Config, key: str, default: int = 1) -> int:
     """A whole number of a setting; what is none counts as the default."""
     value = config.get(key, default)
-    return abs(int(value)) if isinstance(value, int | float) and value == value and abs(value) < 1e300 else default
+    return (
+        abs(int(value))
+        if isinstance(value, int | float) and value == value and abs(value) < 1e300
+        else default
+    )
 
 
 def window(config: Config, rank: int) -> list[int]:
@@ -207,7 +228,11 @@ def _moved(change: Callable[[Config, int, int, int], int]) -> Callable[[Config, 
 
     def move(config: Config, given: Shape) -> Shape:
         rank = len(given) - 2
-        sizes = window(config, rank) if "kernel_size" in config else _sides(config, ("pool_size", "size"), rank, 1)
+        sizes = (
+            window(config, rank)
+            if "kernel_size" in config
+            else _sides(config, ("pool_size", "size"), rank, 1)
+        )
         steps = _sides(config, ("strides", "pool_size", "size"), rank, 1)
         sides = [
             None if side is None else max(1, change(config, side, (sizes + [1] * rank)[axis], steps[axis]))
@@ -236,16 +261,26 @@ def _narrower(config: Config, side: int, size: int, step: int) -> int:
 def _padded(config: Config, given: Shape) -> Shape:
     value = config.get("padding")
     pairs = value if isinstance(value, list) else [value] * (len(given) - 2)
-    more = [sum(abs(n) for n in p if isinstance(n, int)) if isinstance(p, list) else 2 * number({"p": p}, "p", 0) for p in pairs]
+    more = [
+        sum(abs(n) for n in p if isinstance(n, int)) if isinstance(p, list) else 2 * number({"p": p}, "p", 0)
+        for p in pairs
+    ]
     more += [0] * len(given)
-    return (given[0], *(None if side is None else side + more[k] for k, side in enumerate(given[1:-1])), given[-1])
+    return (
+        given[0],
+        *(None if side is None else side + more[k] for k, side in enumerate(given[1:-1])),
+        given[-1],
+    )
 
 
 MOVES: dict[str, Callable[[Config, Shape], Shape]] = {
     "ZeroPadding": _padded,
     "UpSampling": _moved(lambda config, side, size, step: side * step),
-    "Resizing": lambda config, given: (given[0], number(config, "height"), number(config, "width"), given[-1]),
-    **{start: _moved(_narrower) for start in ("MaxPool", "AveragePool", "AvgPool", "Separable", "DepthwiseConv")},
+    "Resizing": lambda config, given: (
+        given[0], number(config, "height"), number(config, "width"), given[-1]
+    ),
+    **{start: _moved(_narrower)
+       for start in ("MaxPool", "AveragePool", "AvgPool", "Separable", "DepthwiseConv")},
     **{f"{start}{rank}Transpose": _moved(lambda config, side, size, step: side * step + size)
        for start in ("Conv", "Convolution") for rank in ("1D", "2D", "3D")},
     "Conv": _moved(_narrower),

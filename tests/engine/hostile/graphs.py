@@ -72,9 +72,22 @@ def hiding(write: list[Any]) -> dict[str, tuple[Any, str]]:
         then_branch=Call("inner"), else_branch=Call("plain"),
     )  # fmt: skip
     cases = node(
-        "Case", "branch", "which", "mean", Tin=[Type(FLOAT)], Tout=[Type(FLOAT)], branches=[Call("plain"), Call("inner")]
+        "Case",
+        "branch",
+        "which",
+        "mean",
+        Tin=[Type(FLOAT)],
+        Tout=[Type(FLOAT)],
+        branches=[Call("plain"), Call("inner")],
     )
-    nested = node("PartitionedCall", "hidden", "mean", f=Call("plain", f=Call("inner")), Tin=[Type(FLOAT)], Tout=[Type(FLOAT)])
+    nested = node(
+        "PartitionedCall",
+        "hidden",
+        "mean",
+        f=Call("plain", f=Call("inner")),
+        Tin=[Type(FLOAT)],
+        Tout=[Type(FLOAT)],
+    )
     word = "list of pure operations"
     return {
         "in_function": (graph([*network("called"), call("called", "inner")], inner), word),
@@ -108,7 +121,14 @@ def growing() -> dict[str, tuple[Any, str]]:
     chain = [node("Neg", f"n{k}", f"n{k - 1}" if k else "mean", T=Type(FLOAT)) for k in range(12_000)]
     many = [node("NoOp", f"n{k}") for k in range(50_010)]
     doubles = [
-        function(f"f{k}", [call("one", f"f{k + 1}", "a"), call("two", f"f{k + 1}", "one:output:0"), identity("done", "two:output:0")])
+        function(
+            f"f{k}",
+            [
+                call("one", f"f{k + 1}", "a"),
+                call("two", f"f{k + 1}", "one:output:0"),
+                identity("done", "two:output:0"),
+            ],
+        )
         for k in range(30)
     ]
     doubles.append(function("f30", [identity()]))
@@ -153,7 +173,13 @@ def circling() -> dict[str, tuple[Any, str]]:
     always = function("always", [const("done", True)])
     always.signature.output_arg[0].type = BOOL
     loop = node(
-        "While", "loop", "mean", T=[Type(FLOAT)], cond=Call("always"), body=Call("same"), parallel_iterations=10
+        "While",
+        "loop",
+        "mean",
+        T=[Type(FLOAT)],
+        cond=Call("always"),
+        body=Call("same"),
+        parallel_iterations=10,
     )
     old = [
         node("Enter", "enter", "mean", T=Type(FLOAT), frame_name=b"f"),

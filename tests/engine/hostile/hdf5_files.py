@@ -124,15 +124,23 @@ def whole(folder: Path) -> list[Case]:
     bare = {"class_name": "Sequential", "config": [{"class_name": "Lambda", "config": {"name": "held"}}]}
     old = {
         "class_name": "Sequential",
-        "config": [{"class_name": "Dense", "config": {"name": "d", "units": 4, "batch_input_shape": [None, 3]}}],
+        "config": [
+            {"class_name": "Dense", "config": {"name": "d", "units": 4, "batch_input_shape": [None, 3]}}
+        ],
     }
     configs: dict[str, tuple[Any, str]] = {
         "lambda": (flat(code, dense()), "program code"),
         "lambda_in_a_bare_list": (bare, "program code"),
-        "operation_of_old_keras": (flat(layer("TFOpLambda", "tf.math", function="math.add"), dense()), "program code"),
+        "operation_of_old_keras": (
+            flat(layer("TFOpLambda", "tf.math", function="math.add"), dense()),
+            "program code",
+        ),
         "custom_layer": (flat({"class_name": "Mine>Mine", "config": {"name": "m"}}, dense()), "custom"),
         "custom_function": (flat(dense(activation=keras_files.function("os", "system"))), "custom"),
-        "wide_dense": (keras_files.sequential(layer("Flatten", "f"), dense(12_600), shape=(65, 65, 3)), "memory"),
+        "wide_dense": (
+            keras_files.sequential(layer("Flatten", "f"), dense(12_600), shape=(65, 65, 3)),
+            "memory",
+        ),
         "deep": (b"[" * 10_000, "nested deeper"),
         "not_json": (b"{", "damaged"),
         "honest_old": (old, ""),

@@ -16,8 +16,15 @@ from tests.engine.hostile.case import Case
 Json = dict[str, Any]
 
 
-def layer(kind: str, name: str, module: str = "keras.layers", registered: str | None = None, **config: Any) -> Json:
-    return {"module": module, "class_name": kind, "config": {"name": name, **config}, "registered_name": registered}
+def layer(
+    kind: str, name: str, module: str = "keras.layers", registered: str | None = None, **config: Any
+) -> Json:
+    return {
+        "module": module,
+        "class_name": kind,
+        "config": {"name": name, **config},
+        "registered_name": registered,
+    }
 
 
 def input_layer(*shape: int) -> Json:
@@ -49,9 +56,13 @@ def weights(**named: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def pack(path: Path, config: Json | bytes, stored: bytes | None = None, method: int = zipfile.ZIP_STORED) -> None:
+def pack(
+    path: Path, config: Json | bytes, stored: bytes | None = None, method: int = zipfile.ZIP_STORED
+) -> None:
     with zipfile.ZipFile(path, "w", method) as archive:
-        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1", "date_saved": "2026-01-01@00:00:00"}))
+        archive.writestr(
+            "metadata.json", json.dumps({"keras_version": "3.15.1", "date_saved": "2026-01-01@00:00:00"})
+        )
         archive.writestr("config.json", config if isinstance(config, bytes) else json.dumps(config))
         archive.writestr("model.weights.h5", weights() if stored is None else stored)
 
@@ -70,15 +81,25 @@ def carrying(marker: Path) -> dict[str, tuple[Any, str]]:
     """Layers and operations that hold or take code, or read files."""
     code = {"class_name": "__lambda__", "config": {"value": "4wAAAAA="}}
     held = layer("Lambda", "held", function=code)
-    public = layer("Lambda", "held", function={"module": "keras.utils", "class_name": "function", "config": "get_file"})
+    public = layer(
+        "Lambda", "held", function={"module": "keras.utils", "class_name": "function", "config": "get_file"}
+    )
     dead = layer("Switch", "dead", module="keras.src.ops.core", registered="Switch")
-    dead["inbound_nodes"] = [{"args": [0, {"module": "keras.config", "class_name": "function", "config": "set_floatx"}]}]
+    dead["inbound_nodes"] = [
+        {"args": [0, {"module": "keras.config", "class_name": "function", "config": "set_floatx"}]}
+    ]
     operations = {
-        f"operation_{kind.lower()}": (flat(layer(kind, "op", module="keras.src.ops.core", registered=kind), dense()), "list")
+        f"operation_{kind.lower()}": (
+            flat(layer(kind, "op", module="keras.src.ops.core", registered=kind), dense()),
+            "list",
+        )
         for kind in ("Cond", "Map", "Scan", "VectorizedMap", "WhileLoop", "ForiLoop", "AssociativeScan")
     }
     readers = {
-        f"reader_{kind.lower()}": (flat(layer(kind, "words", vocabulary=str(marker.parent / "secret.txt")), dense()), "read files")
+        f"reader_{kind.lower()}": (
+            flat(layer(kind, "words", vocabulary=str(marker.parent / "secret.txt")), dense()),
+            "read files",
+        )
         for kind in ("StringLookup", "IntegerLookup", "TextVectorization")
     }
     carriers = {
@@ -118,7 +139,9 @@ def misnamed() -> dict[str, tuple[Any, str]]:
         "relu_registered_as_other": function("builtins", "relu", "Mine>relu"),
         "custom_function": function("builtins", "my_activation", "my_activation"),
     }
-    places = {f"function_{name}": (flat(dense(activation=value)), "custom") for name, value in functions.items()}
+    places = {
+        f"function_{name}": (flat(dense(activation=value)), "custom") for name, value in functions.items()
+    }
     compiled = flat(dense())
     compiled["config"]["layers"][-1] = {
         **flat(dense()), "compile_config": {"loss": function("os", "system"), "optimizer": "adam"},
@@ -152,7 +175,10 @@ def bent() -> dict[str, tuple[Any, str]]:
     good = json.dumps(flat(dense())).encode()
     large = 12_600  # a kernel of 600 MiB, which Keras needs five times over while it builds
     wide = sequential(layer("Flatten", "flat"), dense(large), shape=(65, 65, 3))
-    steps = sequential(layer("Conv2D", "a", filters=9_000, kernel_size=[3, 3]), layer("Conv2D", "b", filters=9_000, kernel_size=[3, 3]))
+    steps = sequential(
+        layer("Conv2D", "a", filters=9_000, kernel_size=[3, 3]),
+        layer("Conv2D", "b", filters=9_000, kernel_size=[3, 3]),
+    )
     words = sequential(layer("Embedding", "e", input_dim=10**8, output_dim=16), shape=(4,))
     cell = sequential(layer("LSTM", "l", units=9_000), shape=(4, 9_000))
     boxed = sequential(layer("TimeDistributed", "t", layer=dense(20_000)), shape=(4, 20_000))

@@ -133,7 +133,11 @@ def function(name: str, nodes: list[Any], output: str = "done:output:0") -> Any:
     made.signature.input_arg.add(name="a", type=FLOAT)
     made.signature.output_arg.add(name="r", type=FLOAT)
     made.ret["r"] = output
-    stateful = [item.name for item in nodes if item.op in ("WriteFile", "PrintV2", "SaveV2", "StatefulPartitionedCall")]
+    stateful = [
+        item.name
+        for item in nodes
+        if item.op in ("WriteFile", "PrintV2", "SaveV2", "StatefulPartitionedCall")
+    ]
     for name in stateful:
         made.control_ret[name] = name
         made.signature.control_output.append(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,14 @@ def starting(writing: list[Any]) -> dict[str, Callable[[Any], str]]:
         meta.signature_def["__saved_model_init_op"].outputs["__saved_model_init_op"].name = "init"
         return "initializer"
 
+    def asset_kept(meta: Any) -> str:
+        meta.asset_file_def.add(filename="labels.txt").tensor_info.name = "a:0"
+        kept = node("VariableV2", "v", dtype=Type(STRING), shape=())
+        taken = node("Assign", "assign", "v", "a", T=Type(STRING))
+        meta.graph_def.node.extend([node("Placeholder", "a", dtype=Type(STRING)), kept, taken])
+        next(other for other in meta.graph_def.node if other.name == "out").input.append("^v")
+        return "asset"
+
     def quiet_main_op(meta: Any) -> str:
         start(meta, node("NoOp", "init"))
         return ""
@@ -96,7 +105,13 @@ def starting(writing: list[Any]) -> dict[str, Callable[[Any], str]]:
     def asset_read(meta: Any) -> str:
         meta.asset_file_def.add(filename="labels.txt").tensor_info.name = "a:0"
         meta.graph_def.node.extend([const("a", b"labels.txt"), node("Identity", "b", "a", T=Type(STRING))])
+        next(other for other in meta.graph_def.node if other.name == "out").input.append("^b")
         return "asset"
+
+    def asset_lies_there(meta: Any) -> str:
+        meta.asset_file_def.add(filename="labels.txt").tensor_info.name = "a:0"
+        meta.graph_def.node.extend([const("a", b"labels.txt"), node("Identity", "b", "a", T=Type(STRING))])
+        return ""
 
     def asset_captured(meta: Any) -> str:
         meta.asset_file_def.add(filename="labels.txt").tensor_info.name = "a:0"
@@ -211,7 +226,9 @@ def turned(secret: Path) -> dict[str, Callable[[Any, Path], str]]:
         return "another file"
 
     def restorer_writes(meta: Any, path: Path) -> str:
-        body(meta, "restore").node_def.add().CopyFrom(node("MergeV2Checkpoints", "m", "file_prefix", "file_prefix"))
+        body(meta, "restore").node_def.add().CopyFrom(
+            node("MergeV2Checkpoints", "m", "file_prefix", "file_prefix")
+        )
         return "files"
 
     def saver_is_not_named(meta: Any, path: Path) -> str:
@@ -292,7 +309,8 @@ def packed(folder: Path, good: bytes) -> list[Case]:
     found = []
     for name, (members, word) in layouts.items():
         path = folder / f"{name}.zip"
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             for member, content in members:
                 info = zipfile.ZipInfo(member)
                 info.compress_type = zipfile.ZIP_DEFLATED
