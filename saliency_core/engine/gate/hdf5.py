@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from saliency_core.engine.gate import heaps
 from saliency_core.engine.gate.refusal import WRITE_ANEW, Limits, Stop, shown, size
 
 FILTERS = (1, 2, 3, 4)  # deflate, shuffle, checksum, szip: what HDF5 itself brings; others are plug-ins
@@ -23,6 +24,7 @@ def check(path: Path, part: str, limits: Limits) -> int:
     """Refuse a file with links outward, hidden sizes or weights that are not finite; return their bytes."""
     import h5py
 
+    heaps.check(path, part)
     with h5py.File(path, "r") as file:
         room = limits.ratio * path.stat().st_size + 16 * limits.small
         total = 0
@@ -42,6 +44,7 @@ def model_config(path: Path, part: str, limits: Limits) -> bytes:
     """Return the model's config; a file of weights alone is refused in words of its own."""
     import h5py
 
+    heaps.check(path, part)
     with h5py.File(path, "r") as file:
         if "model_config" not in file.attrs:
             if {"layer_names", "keras_version", "backend"} & set(file.attrs) or {"layers", "vars"} & set(
