@@ -29,11 +29,11 @@ def check(graph: Any, part: str, limits: Limits, extra: Extra = lambda name: fro
         raise Stop(part, "there is a duplicate among the names of its functions", WRITE_ANEW)
     memory = Memory(limits)
     _check_operations(graph, part, functions, extra)
-    _check_body(graph.node, part, functions, extra(""), memory, limits)
+    _check_body(graph.node, part, functions, memory, limits)
     for name, function in functions.items():
         where = f"{part}, function '{shown(name)}'"
         arguments = [argument.name for argument in function.signature.input_arg]
-        _check_body(function.node_def, where, functions, extra(name), memory, limits, arguments)
+        _check_body(function.node_def, where, functions, memory, limits, arguments)
         for value in function.attr.values():
             _check_value(value, where, functions, memory)
     bodies = {"": graph.node, **{name: function.node_def for name, function in functions.items()}}
@@ -55,14 +55,14 @@ def _check_operations(graph: Any, part: str, functions: dict[str, Any], extra: E
 
 
 def _check_body(
-    nodes: Any, part: str, functions: dict[str, Any], extra: frozenset[str], memory: Memory, limits: Limits,
+    nodes: Any, part: str, functions: dict[str, Any], memory: Memory, limits: Limits,
     arguments: list[str] | None = None,
 ) -> None:  # fmt: skip
     constants = {}
     for node in nodes:
         where = f"{part}, node '{shown(node.name)}'"
         for value in node.attr.values():
-            _check_value(value, where, functions, memory, extra >= ops.WRITE)
+            _check_value(value, where, functions, memory)
         if node.op == "Const":
             constants[node.name] = node.attr["value"].tensor
     for node in nodes:
@@ -80,9 +80,7 @@ def _check_operation(op: str, where: str, functions: dict[str, Any], extra: froz
     raise Stop(where, reason, f"The list is in docs/operations.md. {OWN_PARTS}")
 
 
-def _check_value(
-    value: Any, where: str, functions: dict[str, Any], memory: Memory, mute: bool = False
-) -> None:
+def _check_value(value: Any, where: str, functions: dict[str, Any], memory: Memory) -> None:
     """Look at one attribute, at the tensors in it and at the functions it names."""
     kind = value.WhichOneof("value")
     if kind == "tensor":
@@ -93,13 +91,13 @@ def _check_value(
         tensors, named = list(value.list.tensor), list(value.list.func)
     else:
         return
-    for tensor in tensors if not mute else []:
+    for tensor in tensors:
         memory.add(tensor, where)
     for call in named:
         if call.name and call.name not in functions:
             raise Stop(where, f"it calls '{shown(call.name)}', which is not in the file: damaged")
         for inner in call.attr.values():
-            _check_value(inner, where, functions, memory, mute)
+            _check_value(inner, where, functions, memory)
 
 
 def called(nodes: Any) -> list[str]:

@@ -112,7 +112,8 @@ def _check_dataset(dataset: Any, where: str, limits: Limits) -> int:
         raise Stop(where, "its numbers are in external files", WRITE_ANEW)
     if any(made.get_filter(k)[0] not in FILTERS for k in range(made.get_nfilters())):
         raise Stop(where, "it is packed by a plug-in", WRITE_ANEW)
-    if dataset.dtype.kind not in "fiubSV" and not _is_text(dataset):
+    known = dataset.dtype.kind in "fiubSV" and dataset.dtype.fields is None
+    if not known and not _is_text(dataset):
         raise Stop(where, f"it holds {dataset.dtype} and not numbers", WRITE_ANEW)
     declared = math.prod(dataset.shape or ()) * int(dataset.dtype.itemsize)
     stored = max(1, dataset.id.get_storage_size())

@@ -13,17 +13,9 @@ VARIABLES = frozenset(("Variable", "VariableV2", "VarHandleOp"))
 PARSERS = "Parsers in front of a network"
 LOOPS = frozenset(("While", "StatelessWhile", "LoopCond"))
 CALLS = frozenset(
-    [
-        "PartitionedCall",
-        "StatefulPartitionedCall",
-        "If",
-        "StatelessIf",
-        "Case",
-        "StatelessCase",
-        "While",
-        "StatelessWhile",
-    ]
-)
+    ("PartitionedCall", "StatefulPartitionedCall", "If", "StatelessIf", "Case",
+     "StatelessCase", "While", "StatelessWhile")
+)  # fmt: skip
 
 
 @cache

@@ -87,37 +87,11 @@ def _starts(meta: Any) -> list[str]:
 
 
 QUIET = frozenset(
-    [
-        "NoOp",
-        "Const",
-        "VarHandleOp",
-        "AssignVariableOp",
-        "ReadVariableOp",
-        "VarIsInitializedOp",
-        "Identity",
-        "IdentityN",
-        "Placeholder",
-        "Variable",
-        "VariableV2",
-        "Assign",
-        "IsVariableInitialized",
-        "Fill",
-        "ZerosLike",
-        "OnesLike",
-        "RandomUniform",
-        "RandomStandardNormal",
-        "TruncatedNormal",
-        "Add",
-        "AddV2",
-        "Mul",
-        "Sub",
-        "Cast",
-        "Reshape",
-        "Pack",
-        "Shape",
-        "PlaceholderWithDefault",
-    ]
-)
+    ("NoOp", "Const", "VarHandleOp", "AssignVariableOp", "ReadVariableOp", "VarIsInitializedOp",
+     "Identity", "IdentityN", "Placeholder", "Variable", "VariableV2", "Assign", "IsVariableInitialized",
+     "Fill", "ZerosLike", "OnesLike", "RandomUniform", "RandomStandardNormal", "TruncatedNormal", "Add",
+     "AddV2", "Mul", "Sub", "Cast", "Reshape", "Pack", "Shape", "PlaceholderWithDefault",)
+)  # fmt: skip
 
 
 def _check_starts(main: Any, starts: list[str]) -> None:
@@ -133,6 +107,8 @@ def _check_assets(meta: Any, outputs: list[str]) -> None:
     """Files that come with a model may lie there; the network may not take their names."""
     nodes = meta.graph_def.node
     used = {node.name for node in ancestors(nodes, outputs)}
+    if len(meta.asset_file_def) > 100:
+        raise Stop(PART, f"it brings too many assets: {len(meta.asset_file_def):,}", WRITE_ANEW)
     for asset in meta.asset_file_def:
         part = f"{PART}, asset '{shown(asset.filename)}'"
         check_name(asset.filename, part)

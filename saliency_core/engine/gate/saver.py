@@ -6,24 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from saliency_core.engine.gate import operations as ops
-from saliency_core.engine.gate.graph import called, reached
+from saliency_core.engine.gate.graph import called
 from saliency_core.engine.gate.order import sources
 from saliency_core.engine.gate.refusal import WRITE_ANEW, Stop, shown
 
 QUIET = frozenset(
-    [
-        "AssignVariableOp",
-        "Cast",
-        "Const",
-        "Identity",
-        "IdentityN",
-        "NoOp",
-        "Placeholder",
-        "ReadVariableOp",
-        "Reshape",
-    ]
-)
-PASSING = ("Identity", "PlaceholderWithDefault")
+    ("AssignVariableOp", "Cast", "Const", "Identity", "IdentityN", "NoOp", "Placeholder",
+     "ReadVariableOp", "Reshape")
+)  # fmt: skip
 STRING = 7
 
 
@@ -81,55 +71,59 @@ class Saver:
 
     def check(self, roots: list[str]) -> None:
         """Refuse a network, or a start of one, that leads to the saver, and a restorer that does more."""
-        bodies = {name: body.node_def for name, body in self.library.items()}
+        if callers := self._callers():
+            self._stop(None, f"the function '{shown(min(callers))}' calls what saves or restores the model")
         for node in self.nodes:
-            inside = reached(called([node]), bodies) & self.functions
+            inside = self.functions & set(called([node]))
             if inside and node.name not in (self.save, self.restore):
                 self._stop(node, f"the model calls '{shown(min(inside))}', which saves or restores it")
-        for name, body in bodies.items():
-            if reached(called(body), bodies) & self.functions:
-                self._stop(None, f"the function '{shown(name)}' calls what saves or restores the model")
         for node in ancestors(self.nodes, roots):
             if node.op in ops.SAVER or node.name in (self.save, self.restore):
                 self._stop(node, f"the network leads to {shown(node.op)}, which reads or writes files")
         self._check_restorer()
 
+    def _callers(self) -> set[str]:
+        """The functions that call the saver's."""
+        return {name for name, body in self.library.items() if self.functions & set(called(body.node_def))}
+
     def _check_restorer(self) -> None:
+        origins = Origins(self.nodes)
         for node in ancestors(self.nodes, [self.restore]):
             if node.op in ops.WRITE | ops.NAMING:
                 self._stop(node, f"restoring the model leads to {node.op}, which writes files")
-            if node.op in ops.RESTORE and self._origin(self.nodes, node.input[0]) != self.file:
+            if node.op in ops.RESTORE and origins.of(node.input[0]) != self.file:
                 self._stop(node, "RestoreV2 would read another file than the model's own")
             if node.op in ops.CALLS and node.name != self.restore:
                 self._stop(node, "restoring the model runs other functions")
         for name in self.reading:
             body = self.library[name]
+            inner = Origins(body.node_def)
             texts = [arg.name for arg in body.signature.input_arg if arg.type == STRING]
             for node in body.node_def:
-                if node.op in ops.RESTORE and self._origin(body.node_def, node.input[0]) not in texts[:1]:
+                if node.op in ops.RESTORE and inner.of(node.input[0]) not in texts[:1]:
                     self._stop(node, "RestoreV2 would read another file than the model's own")
                 if node.op not in QUIET | ops.RESTORE:
                     self._stop(node, f"restoring the model runs the operation {shown(node.op)}")
         for node in self.nodes:
-            if (
-                node.name == self.restore
-                and self.reading
-                and self._origin(self.nodes, node.input[0]) != self.file
-            ):
+            if node.name == self.restore and self.reading and origins.of(node.input[0]) != self.file:
                 self._stop(node, "restoring would read another file than the model's own")
-
-    @staticmethod
-    def _origin(nodes: Iterable[Any], name: str) -> str:
-        """Where a text comes from, past what only hands it on."""
-        by_name = {node.name: node for node in nodes}
-        name = name.split(":")[0]
-        while name in by_name and by_name[name].op in PASSING and by_name[name].input:
-            source = by_name[name].input[0].split(":")[0]
-            if by_name[name].op == "PlaceholderWithDefault":
-                return name
-            name = source
-        return name
 
     def _stop(self, node: Any, reason: str) -> None:
         where = f"{self.part}, node '{shown(node.name)}'" if node is not None else self.part
         raise Stop(where, reason, WRITE_ANEW)
+
+
+class Origins:
+    """Where a text comes from, past what only hands it on."""
+
+    def __init__(self, nodes: Iterable[Any]) -> None:
+        self.passing = {
+            node.name: node.input[0].split(":")[0] for node in nodes if node.op == "Identity" and node.input
+        }
+
+    def of(self, name: str) -> str:
+        """The name of the node or argument that a text starts from."""
+        name = name.split(":")[0]
+        while name in self.passing:
+            name = self.passing[name]
+        return name

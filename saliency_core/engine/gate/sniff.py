@@ -20,8 +20,6 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
 
 def kind(path: Path, limits: Limits) -> str:
     """Return "zip", "h5", "folder" or "graph"; raises Stop for everything else."""
-    if path.is_symlink():
-        raise Stop("", "it is a link to another file", "Give the file itself.")
     if path.is_dir():
         return "folder"
     if not path.is_file():
@@ -70,6 +68,8 @@ def _refuse_by_name(head: bytes, path: Path) -> None:
     if head[4:8] == b"TFL3":
         hint = "Give the model it was converted from: its SavedModel folder or .keras file."
         raise Stop("", "it is a TensorFlow Lite model, which has no gradients", hint)
+    if head.startswith(b"\x08\x01"):  # the version of a SavedModel
+        raise Stop("", "it is one file of a SavedModel", "Give its whole folder, or a .zip of it.")
     if name.endswith(".onnx") or (head[:1] == b"\x08" and b"\x12" in head[2:4]):
         hint = "Convert it to a SavedModel first, for example with onnx2tf, and give that folder."
         raise Stop("", "it is an ONNX model", hint)

@@ -16,6 +16,8 @@ BATCH_SHAPES = ("batch_shape", "batch_input_shape")
 
 
 ROOM = 64 * MEBIBYTE
+LAYERS = 3_000  # in one network; the largest Keras Application has 1,041
+VALUES = 2**28  # numbers that one layer may hand on for one picture
 
 
 def check(config: Config, part: str, stored: int, limits: Limits) -> None:
@@ -38,6 +40,8 @@ class Tally:
         config = node.get("config")
         layers = config.get("layers", []) if isinstance(config, dict) else config
         layers = [layer for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
+        if len(layers) > LAYERS:
+            raise Stop(self.part, f"it has too many layers: {len(layers):,}", WRITE_ANEW)
         if any(layer.get("inbound_nodes") for layer in layers):
             return self._graph(layers, shapes)
         shape = shapes[0] if shapes else None
@@ -50,8 +54,9 @@ class Tally:
         made: dict[str, Shape | None] = {}
         given = list(shapes)
         waiting = layers
+        needed = {id(layer): set(sources(layer)) for layer in layers}
         while waiting:
-            ready = [layer for layer in waiting if set(sources(layer)) <= set(made)] or waiting
+            ready = [layer for layer in waiting if needed[id(layer)] <= made.keys()] or waiting
             for layer in ready:
                 found = [made.get(name) for name in sources(layer)]
                 if layer.get("class_name") == "InputLayer" and given:
@@ -90,7 +95,14 @@ class Tally:
                 f"the layers so far would take {size(self.total)} of memory, more than the file's weights",
                 WRITE_ANEW,
             )
-        return output(kind, config, found)
+        return self._sound(output(kind, config, found), kind, config)
+
+    def _sound(self, made: Shape | None, kind: str, config: Config) -> Shape | None:
+        """Refuse a layer that would hand on more numbers than any picture needs."""
+        if math.prod(side or 1 for side in (made or ())[1:]) > VALUES:
+            where = f"{self.part}, layer '{shown(config.get('name', kind))}'"
+            raise Stop(where, f"it would make more than {VALUES:,} numbers of memory", WRITE_ANEW)
+        return made
 
     def _wrapped(self, kind: str, inner: Config, shapes: list[Shape]) -> Shape | None:
         """TimeDistributed hides one axis of the layer inside; others pass the shape as it is."""
@@ -183,7 +195,7 @@ def count(kind: str, config: Config, given: Shape | None) -> int:
         return 4 * cells * filters * (last + filters)
     if kind.startswith(("DepthwiseConv", "Separable")):
         deep = number(config, "depth_multiplier")
-        return cells * last * deep + last * deep * filters
+        return cells * last * deep + last * deep * (filters or 1) + filters
     if kind.startswith("Conv"):
         return cells * filters * (last // max(1, number(config, "groups")) or 1) + filters
     if kind.endswith("Embedding"):
@@ -258,6 +270,10 @@ def _narrower(config: Config, side: int, size: int, step: int) -> int:
     return -(-side // step) if config.get("padding") == "same" else (side - size) // step + 1
 
 
+def _wider(config: Config, side: int, size: int, step: int) -> int:
+    return side * step if config.get("padding") == "same" else side * step + max(size - step, 0)
+
+
 def _padded(config: Config, given: Shape) -> Shape:
     value = config.get("padding")
     pairs = value if isinstance(value, list) else [value] * (len(given) - 2)
@@ -281,7 +297,7 @@ MOVES: dict[str, Callable[[Config, Shape], Shape]] = {
     ),
     **{start: _moved(_narrower)
        for start in ("MaxPool", "AveragePool", "AvgPool", "Separable", "DepthwiseConv")},
-    **{f"{start}{rank}Transpose": _moved(lambda config, side, size, step: side * step + size)
+    **{f"{start}{rank}Transpose": _moved(_wider)
        for start in ("Conv", "Convolution") for rank in ("1D", "2D", "3D")},
     "Conv": _moved(_narrower),
 }  # fmt: skip

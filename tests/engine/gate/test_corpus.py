@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,3 +153,14 @@ def test_the_gate_names_nothing_that_runs_a_model(path: Path) -> None:
     names |= {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
     forbidden = {"load_model", "import_graph_def", "Session", "loads_pickle", "load_weights", "keras"}
     assert not names & (forbidden | {"eval", "exec", "compile_graph", "extractall", "extract"})
+
+
+def test_many_calls_of_many_functions_take_no_time(tmp_path: Path) -> None:
+    from tests.engine.hostile.protos import call, function, graph, identity, network, saved_model
+
+    functions = [function(f"f{k}", [identity()]) for k in range(2_000)]
+    calls = [call(f"c{k}", f"f{k % 2_000}") for k in range(20_000)]
+    saved_model(graph([*network(), *calls], *functions), tmp_path / "many")
+    start = time.monotonic()
+    admit(tmp_path / "many", tmp_path)
+    assert time.monotonic() - start < 20.0

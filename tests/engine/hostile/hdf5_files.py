@@ -103,6 +103,9 @@ def changes(outside: Path, raw: Path) -> dict[str, tuple[Callable[[Any], None], 
     def texts(group: Any) -> None:
         group.create_dataset("0", (2,), h5py.string_dtype())
 
+    def records(group: Any) -> None:
+        group.create_dataset("0", (2,), np.dtype([("a", np.float32), ("b", np.int32)]))
+
     def named_type(group: Any) -> None:
         group["0"] = np.dtype(np.float32)
 
@@ -111,7 +114,7 @@ def changes(outside: Path, raw: Path) -> dict[str, tuple[Callable[[Any], None], 
         "broken_soft_link": "soft link", "external_storage": "external", "virtual": "virtual",
         "shape_bomb": "declared", "shape_bomb_in_parts": "too large", "packed_bomb": "declared",
         "beyond_numbers": "declared", "chunk_bomb": "chunks", "not_a_number": "finite", "infinite": "finite",
-        "circle": "back to itself", "deep": "nested too deep", "references": "not numbers", "texts": "not numbers",
+        "circle": "back to itself", "deep": "nested too deep", "references": "not numbers", "texts": "not numbers", "records": "not numbers",
         "named_type": "neither",
     }  # fmt: skip
     made = locals()

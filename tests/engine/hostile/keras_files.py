@@ -182,6 +182,13 @@ def bent() -> dict[str, tuple[Any, str]]:
     words = sequential(layer("Embedding", "e", input_dim=10**8, output_dim=16), shape=(4,))
     cell = sequential(layer("LSTM", "l", units=9_000), shape=(4, 9_000))
     boxed = sequential(layer("TimeDistributed", "t", layer=dense(20_000)), shape=(4, 20_000))
+    grown = sequential(
+        layer("UpSampling2D", "up", size=[10_000, 10_000]), layer("GlobalAveragePooling2D", "p"), dense()
+    )
+    repeated = flat(layer("RepeatVector", "again", n=10**9), layer("Flatten", "f"))
+    padded = sequential(
+        layer("ZeroPadding2D", "pad", padding=10**6), layer("GlobalAveragePooling2D", "p"), dense()
+    )
     hidden = flat({**dense(large), "build_config": {"input_shape": [None, large]}})
     return {
         "not_json": (b"{'a': 1}", "damaged"),
@@ -201,4 +208,8 @@ def bent() -> dict[str, tuple[Any, str]]:
         "boxed_dense": (boxed, "memory"),
         "units_beyond_numbers": (flat(dense(10**30)), "memory"),
         "dense_of_stated_width": (hidden, "memory"),
+        "grown_picture": (grown, "memory"),
+        "repeated_vector": (repeated, "memory"),
+        "padded_picture": (padded, "memory"),
+        "too_many_layers": (flat(*(dense(4, f"d{k}") for k in range(3_010))), "layers"),
     }

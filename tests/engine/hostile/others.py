@@ -72,6 +72,6 @@ def cases(folder: Path, marker: Path) -> list[Case]:
         Case("other_torch_named_keras", folder / "new.keras", "refuse", "pickle"),
         Case("other_photos", folder / "photos.zip", "refuse", "neither"),
         Case("other_nothing", folder / "nothing.zip", "refuse", "content"),
-        Case("other_link", folder / "linked.keras", "refuse", "link"),
+        Case("other_link", folder / "linked.keras", "refuse", "formats"),
         Case("other_missing", folder / "missing.keras", "refuse", "not there"),
     ]

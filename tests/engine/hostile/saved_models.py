@@ -26,6 +26,7 @@ from tests.engine.hostile.protos import (
     node,
     saved_model,
     sign,
+    splat,
     write,
 )
 
@@ -118,6 +119,11 @@ def starting(writing: list[Any]) -> dict[str, Callable[[Any], str]]:
         meta.object_graph_def.nodes.add().asset.asset_file_def_index = 0
         meta.object_graph_def.concrete_functions["f"].bound_inputs.append(0)
         return "asset"
+
+    def too_many_assets(meta: Any) -> str:
+        for number in range(200):
+            meta.asset_file_def.add(filename=f"a{number}").tensor_info.name = "a:0"
+        return "assets"
 
     def asset_missing(meta: Any) -> str:
         meta.object_graph_def.nodes.add().asset.asset_file_def_index = 3
@@ -235,6 +241,14 @@ def turned(secret: Path) -> dict[str, Callable[[Any, Path], str]]:
         meta.ClearField("saver_def")
         return "files"
 
+    def constant_beside_its_saver(meta: Any, path: Path) -> str:
+        meta.graph_def.node.add().CopyFrom(splat("big", (18_000, 18_000)))
+        return "too large"
+
+    def path_beside_its_saver(meta: Any, path: Path) -> str:
+        meta.graph_def.node.add().CopyFrom(const("s", b"/etc/passwd"))
+        return "path"
+
     def index_is_missing(meta: Any, path: Path) -> str:
         (path / "variables" / "variables.index").unlink()
         return "missing"
@@ -280,7 +294,7 @@ def folders(folder: Path) -> list[Case]:
     }
     found = [
         Case("saved_model_honest", folder / "good", "open"),
-        Case("saved_model_linked", folder / "linked", "refuse", "link"),
+        Case("saved_model_given_by_a_link", folder / "linked", "open"),
         Case("saved_model_empty_folder", folder / "empty", "refuse", "missing"),
         Case("saved_model_alone", folder / "alone.pb", "refuse", "folder"),
     ]
