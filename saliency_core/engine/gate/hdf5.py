@@ -28,15 +28,17 @@ def check(path: Path, part: str, limits: Limits) -> int:
     with h5py.File(path, "r") as file:
         room = limits.ratio * path.stat().st_size + 16 * limits.small
         total = 0
-        for name, dataset in _datasets(file, part, limits):
-            where = f"{part}, dataset '{shown(name)}'"
+        found = [
+            (name, f"{part}, dataset '{shown(name)}'", item) for name, item in _datasets(file, part, limits)
+        ]
+        for _, where, dataset in found:
             total += _check_dataset(dataset, where, limits)
             if total > min(limits.total, room):
                 reason = f"the weights are too large for this file: {size(total)} are declared"
                 raise Stop(part, reason, WRITE_ANEW)
-        for name, dataset in _datasets(file, part, limits):
-            if not name.startswith(("optimizer", "/optimizer")):
-                _check_finite(dataset, f"{part}, dataset '{shown(name)}'")
+        for name, where, dataset in found:
+            if not name.startswith("optimizer"):
+                _check_finite(dataset, where)
         return total
 
 

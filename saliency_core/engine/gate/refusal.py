@@ -28,9 +28,9 @@ class Limits:
     members: int = 2_000  # files in an archive or a folder
     ratio: int = 50  # how much smaller than its content a part may be stored
     small: int = MEBIBYTE  # below this size the ratio does not matter: configs of many equal layers pack well
-    text: int = 16 * MEBIBYTE  # config.json; the largest Keras Application has 1 MB
+    text: int = 4 * MEBIBYTE  # config.json; the largest Keras Application has 1 MB
     depth: int = 60  # of brackets in a config, of groups in an HDF5 file; honest ones have about 15
-    objects: int = 100_000  # in an HDF5 file
+    objects: int = 40_000  # in an HDF5 file
     nodes: int = 50_000  # in one graph or function
     all_nodes: int = 400_000  # in a whole model, functions put in place of their calls
     functions: int = 5_000

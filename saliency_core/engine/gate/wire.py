@@ -43,8 +43,8 @@ def _number(data: memoryview, place: int) -> tuple[int, int]:
     raise ValueError("a number that does not end")
 
 
-def check_graph(data: memoryview, part: str, limits: Limits) -> None:
-    """Refuse a graph of too many nodes or functions."""
+def check_graph(data: memoryview, part: str, limits: Limits) -> int:
+    """Refuse a graph of too many nodes or functions; return how many nodes it has."""
     left = limits.all_nodes
     left -= _count(data, NODE, min(left, limits.nodes), part)
     functions = 0
@@ -54,6 +54,7 @@ def check_graph(data: memoryview, part: str, limits: Limits) -> None:
             if functions > limits.functions:
                 raise Stop(part, f"it has more than {limits.functions:,} functions", WRITE_ANEW)
             left -= _count(function, FUNCTION_NODE, min(left, limits.nodes), part)
+    return limits.all_nodes - left
 
 
 def check_saved_model(data: memoryview, part: str, limits: Limits) -> None:
@@ -61,8 +62,11 @@ def check_saved_model(data: memoryview, part: str, limits: Limits) -> None:
     for number, meta in enumerate(messages(data, META_GRAPH)):
         if number == 20:
             raise Stop(part, "it has more than 20 graphs", WRITE_ANEW)
-        for graph in messages(meta, GRAPH):
-            check_graph(graph, part, limits)
+        nodes = 0
+        for graph in messages(meta, GRAPH):  # a message that comes in parts is put together
+            nodes += check_graph(graph, part, limits)
+            if nodes > limits.all_nodes:
+                raise Stop(part, f"it has too many nodes: more than {limits.all_nodes:,}", WRITE_ANEW)
 
 
 def _count(data: memoryview, field: int, most: int, part: str) -> int:
