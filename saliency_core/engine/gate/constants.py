@@ -71,7 +71,7 @@ def check_sizes(node: Any, constants: dict[str, Any], part: str) -> None:
         return
     numbers = [abs(number) for number in _numbers(tensor)]
     if "Pad" in node.op:
-        numbers = [1 + number for number in numbers]
+        numbers = [before + after for before, after in zip(numbers[::2], numbers[1::2], strict=False)]
     if math.prod(max(1, number) for number in numbers) > ELEMENTS:
         raise Stop(part, f"it asks for a tensor of more than {ELEMENTS:,} numbers: too large", WRITE_ANEW)
 

@@ -158,6 +158,10 @@ def growing() -> dict[str, tuple[Any, str]]:
             graph([const("huge", huge), node("ResizeBilinear", "big", "x", "huge", T=Type(FLOAT)), *network("big")]),
             "too large",
         ),
+        "pad_bomb": (
+            graph([const("wide", [[0, 0], [20_000, 0], [20_000, 0], [0, 0]]), node("Pad", "big", "x", "wide", T=Type(FLOAT)), *network("big")]),
+            "too large",
+        ),
         "chain": (graph([*network("n11999"), *chain]), "chain"),
         "too_many_nodes": (graph([*network(), *many]), "too many nodes"),
         "doubling_functions": (graph([*network("called"), call("called", "f0")], *doubles), "too many"),
@@ -218,6 +222,10 @@ def odd() -> dict[str, tuple[Any, str]]:
         node("FakeQuantWithMinMaxArgs", "quantised", "softmax", min=-6.0, max=6.0, num_bits=8),
         node("Identity", "out", "quantised", T=Type(FLOAT)),
     ]
+    framed = [
+        const("frame", [[0, 0], [200, 200], [200, 200], [0, 0]]),
+        node("Pad", "framed", "x", "frame", T=Type(FLOAT)),
+    ]
     labels = node("Const", "labels", value=np.array([b"cat/dog", b"a b"], object), dtype=Type(STRING))
     return {
         "truncated": (good[: len(good) // 2 + 3], "damaged"),
@@ -235,6 +243,7 @@ def odd() -> dict[str, tuple[Any, str]]:
         "not_frozen": (graph([*network(), ends]), "not frozen"),
         "honest": (graph(network()), ""),
         "honest_with_own_gradient": (bent, ""),
+        "honest_with_a_frame": (graph([*network(source="framed"), *framed]), ""),
         "honest_with_labels": (graph([*network(), labels]), ""),
         "honest_quantised": (graph(quantised), ""),
     }
