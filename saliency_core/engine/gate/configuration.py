@@ -16,9 +16,11 @@ LAMBDA = (
     "model.export('folder') and give that folder, or open it in Python: open_model(the_live_model)."
 )
 MEMORY = "Put the text before the network and give the network alone."
-CODE = ("Lambda", "__lambda__", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
+CODE = ("Lambda", "__lambda__", "SlicingOpLambda", "TensorFlowOpLayer")
 CARRIERS = ("TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
 READERS = ("StringLookup", "IntegerLookup", "TextVectorization", "FeatureSpace", "HashedCrossing", "Hashing")
+MERGES = ("concat", "sum", "mul", "ave", "max", "dot", "cos")
+STORED = "operations of tensorflow that keras 2 stored as layers"
 PLAIN = frozenset(
     ("__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__", "__tuple__")
 )
@@ -87,6 +89,10 @@ def _check_node(node: dict[str, Any], part: str) -> None:
     module = node.get("module")
     if module is not None and not isinstance(module, str):
         raise Stop(part, "the module is not a name", WRITE_ANEW)
+    if name == "TFOpLambda":
+        return _check_stored_operation(node, module, part)
+    if name == "Merge" and _setting(node, "mode") not in MERGES:
+        raise Stop(part, "its way of merging is program code, a Lambda in disguise", LAMBDA)
     if name == "function":
         return _check_function(node, module, part)
     registered = node.get("registered_name")
@@ -96,7 +102,7 @@ def _check_node(node: dict[str, Any], part: str) -> None:
         return None
     families = allowed()
     for family, names in families.items():
-        if name in names and not family.startswith("function") and _belongs(family, module):
+        if name in names and family not in ("functions", STORED) and _belongs(family, module):
             return None
     if module is not None and not module.startswith("keras"):
         raise Stop(part, f"'{shown(name)}' is a custom class from '{shown(module)}'", OWN_PARTS)
@@ -123,6 +129,20 @@ def _check_function(node: dict[str, Any], module: str | None, part: str) -> None
         raise Stop(part, f"'{shown(name)}' is a custom function, or not one a network is made of", OWN_PARTS)
     if inner not in (None, "function", name):
         raise Stop(part, f"'{shown(inner)}' is a custom function of its author's", OWN_PARTS)
+
+
+def _check_stored_operation(node: dict[str, Any], module: str | None, part: str) -> None:
+    """An operation of TensorFlow that Keras 2 stored as a layer, by its name."""
+    name = _setting(node, "function")
+    if not isinstance(name, str) or name not in allowed()[STORED]:
+        raise Stop(part, f"the operation '{shown(name)}' is not on the list of pure operations", OWN_PARTS)
+    if not _belongs("layers", module) or node.get("registered_name") not in (None, "TFOpLambda"):
+        raise Stop(part, f"'{shown(module)}' has no such layer", WRITE_ANEW)
+
+
+def _setting(node: dict[str, Any], key: str) -> Any:
+    config = node.get("config")
+    return config.get(key) if isinstance(config, dict) else None
 
 
 def _name(node: dict[str, Any]) -> str:

@@ -135,8 +135,17 @@ def whole(folder: Path) -> list[Case]:
         "lambda": (flat(code, dense()), "program code"),
         "lambda_in_a_bare_list": (bare, "program code"),
         "operation_of_old_keras": (
-            flat(layer("TFOpLambda", "tf.math", function="math.add"), dense()),
+            flat(layer("TFOpLambda", "tf.io", function="io.read_file"), dense()),
+            "list",
+        ),
+        "operation_of_no_name": (flat(layer("TFOpLambda", "tf.io", function=["math.add"]), dense()), "list"),
+        "merge_by_code": (
+            flat(layer("Merge", "m", mode="4wAAAAA=", mode_type="lambda"), dense()),
             "program code",
+        ),
+        "plain_operation_of_old_keras": (
+            flat(layer("TFOpLambda", "tf.math", function="math.abs"), dense()),
+            "",
         ),
         "custom_layer": (flat({"class_name": "Mine>Mine", "config": {"name": "m"}}, dense()), "custom"),
         "custom_function": (flat(dense(activation=keras_files.function("os", "system"))), "custom"),
@@ -155,7 +164,13 @@ def whole(folder: Path) -> list[Case]:
         with h5py.File(path, "w") as file:
             file.attrs["model_config"] = config if isinstance(config, bytes) else json.dumps(config)
             _fill(file.create_group("model_weights"))
-        expect = "refuse" if word else "either" if name == "honest_old" else "open"
+        expect = (
+            "refuse"
+            if word
+            else "either"
+            if name in ("honest_old", "plain_operation_of_old_keras")
+            else "open"
+        )
         found.append(Case(f"h5_{name}", path, expect, word))
     good = (folder / "whole_honest.h5").read_bytes()
     (folder / "cut.h5").write_bytes(good[:-400])

@@ -115,7 +115,7 @@ def carrying(marker: Path) -> dict[str, tuple[Any, str]]:
         "lambda_as_activation": (flat(dense(activation=code)), "program code"),
         "lambda_in_build_config": (flat({**dense(), "build_config": {"shape": code}}), "program code"),
         "lambda_in_arguments": (flat({**dense(), "inbound_nodes": [{"args": [code], "kwargs": {}}]}), "program code"),
-        "lambda_of_old_keras": (flat(layer("TFOpLambda", "tf.io", function="io.write_file"), dense()), "program code"),
+        "lambda_of_old_keras": (flat(layer("TFOpLambda", "tf.io", function="io.write_file"), dense()), "list"),
         "dead_switch": (flat(dead, dense()), "list"),
         "typespec": (flat(dense(activation={"class_name": "__typespec__", "module": "tensorflow", "spec_name": "x", "config": []})), "custom"),
         **operations, **readers, **carriers,
