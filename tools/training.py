@@ -100,7 +100,7 @@ def ship(
     trained: dict[str, Any],
 ) -> None:
     """Freeze a model and write it to the bundled models, with its card."""
-    frozen = freeze_keras(model, preprocessing)
+    frozen = freeze_keras(model, preprocessing)[0].whole()
     card = {
         "name": name,
         "title": title,

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
 from saliency_core.arrays import Array
-from saliency_core.engine import backward, fold, nodes, pad, precision
+from saliency_core.engine import backward, fold, nodes, pad, precision, signs
 from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.inspect import Anatomy, examine
 from saliency_core.engine.runtime import tensorflow
 from saliency_core.errors import ModelError
 
 MOST_FUNCTIONS = 24  # traced functions kept for one graph; the oldest goes first
+LARGEST_KERNEL = 4_000_000  # elements of a kernel that goes into each traced function
+CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 SOFTMAX = "added_softmax"
 OUTPUT_LEAKS = (KeyError, ValueError)
 
@@ -26,7 +28,8 @@ OUTPUT_LEAKS = (KeyError, ValueError)
 class Form:
     """What makes two questions different programs: everything else enters as a tensor."""
 
-    kind: str  # "read" | "score" | "gradient" | "top" | "layer" | "kernel"
+    kind: str  # a name of what is asked: "read", "channels", "score", "gradient", "top", "layer"; and for the
+    # first convolution "kernel", "carried", "back", "constant"
     tensors: tuple[str, ...]
     rows: int
     at: str = ""
@@ -35,17 +38,30 @@ class Form:
 
 
 class Compiled:
-    """One graph, its anatomy, and its compiled functions; safe to share between threads."""
+    """One graph, its anatomy, and its compiled functions; safe to share between threads.
+
+    The model needs of it `frozen` (shape, digest, output), `anatomy`, `norms_folded`, `traces` and `run`,
+    no more: another process may stand behind the same five.
+    """
 
     def __init__(self, frozen: Frozen) -> None:
-        self.frozen = frozen
-        graph = fold.tidy(nodes.parse_graph(frozen.graph), [frozen.output])
-        self.plain, self.anatomy = _with_probabilities(frozen, graph, examine(frozen, graph))
+        self.frozen = frozen.slim()
+        self._weights = dict(frozen.weights)
+        raw = nodes.parse_graph(frozen.graph)
+        self._weights.update(nodes.take_weights(raw))
+        norm = signs.first_norm(frozen, raw)  # tidying leaves nothing of what it met in training
+        graph = fold.tidy(raw, [frozen.output], self._weights)
+        found = examine(frozen, graph, nodes.constants(graph, self._weights))
+        found = replace(found, signs=replace(found.signs, norm=norm))
+        self.plain, self.anatomy = _with_probabilities(frozen, graph, found)
         shapes = {nodes.tensor_of(frozen.input): frozen.shape, **self.anatomy.tensors}
-        folded = fold.fold_norms(self.plain, self._ends())
+        folded = fold.fold_norms(self.plain, self._ends(), self._weights)
         self.norms_folded = len(folded.node) < len(self.plain.node)
-        self.folded = pad.fold_pads(folded, self._ends(), shapes)
+        self.folded = pad.fold_pads(folded, self._ends(), shapes, self._weights)
         self._in_folded = {node.name for node in self.folded.node}
+        used = self._in_folded | {node.name for node in self.plain.node}
+        self._weights = {name: value for name, value in self._weights.items() if name in used}
+        self._constants: dict[str, Any] = {}  # tensors of the large weights, shared by all functions
         self._functions: OrderedDict[Form, Callable[..., Any]] = OrderedDict()
         self._lock = threading.Lock()
         self.traces = 0
@@ -56,6 +72,9 @@ class Compiled:
 
     def run(self, form: Form, *arrays: Array) -> list[Array]:
         """Run a form on arrays of its row count; returns NumPy arrays."""
+        if form.kind == "constant":
+            known = nodes.constants(self.plain, self._weights)
+            return [_wide(np.asarray(known[name])) for name in form.tensors]
         with self._lock:
             function = self._functions.get(form)
             if function is None:
@@ -77,17 +96,13 @@ class Compiled:
     def _trace(self, form: Form) -> Callable[..., Any]:
         tf = tensorflow()
         kind = tf.float64 if form.double else tf.float32
-        whole = form.kind == "kernel"  # a folded graph holds other kernels
+        whole = form.kind in ("kernel", "carried", "back")  # a folded graph holds other kernels
         graph = self.plain if whole else self.graph_for([*form.tensors, form.at], form.rule)
-        graph = precision.doubled(graph) if form.double else graph
-        graph = graph if whole else backward.quick_backward(graph)
-        program = _Program(graph, self.frozen.input, form, self.anatomy)
-        shapes = self.anatomy.tensors
-        signature = [tf.TensorSpec([form.rows, *self.frozen.shape], kind)]
-        if form.kind in ("score", "gradient", "layer", "kernel"):
-            signature += [tf.TensorSpec([1, *shapes[name]], kind) for name in form.tensors]
-        if form.kind == "kernel":
-            signature.append(tf.TensorSpec(program.kernel_shape(form.at), kind))
+        graph = precision.doubled(graph, self._weights) if form.double else graph
+        graph = graph if whole else backward.quick_backward(graph, self._weights)
+        graph = graph if form.double else self._with_kernels(graph)
+        program = _Program(graph, self.frozen.input, form, self.anatomy, self._tensors(graph))
+        signature = [tf.TensorSpec(shape, kind) for shape in self._shapes_for(form, program)]
 
         def body(*arrays: Any) -> Any:
             self.traces += 1
@@ -95,6 +110,40 @@ class Compiled:
 
         traced = tf.function(body, input_signature=signature, autograph=False).get_concrete_function()
         return cast("Callable[..., Any]", traced)
+
+    def _shapes_for(self, form: Form, program: _Program) -> list[list[int]]:
+        """Return the shapes of what a form is called with: pixels, seeds, and what the kind adds."""
+        shapes = self.anatomy.tensors
+        found = [[form.rows, *self.frozen.shape]]
+        if form.kind in ("score", "gradient", "layer", "kernel"):
+            found += [[1, *shapes[name]] for name in form.tensors]
+        if form.kind == "kernel":
+            found.append(program.kernel_shape(form.at))
+        if form.kind in ("carried", "back"):
+            found.append([form.rows, *shapes.get(form.at, self.frozen.shape)])
+        return found
+
+    def _tensors(self, graph: Any) -> dict[str, Any]:
+        """Return the large weights of a graph as TensorFlow's tensors, made once for all functions."""
+        for node in graph.node:
+            missing = node.name in self._weights and node.name not in self._constants
+            if missing and node.op != "Const":
+                self._constants[node.name] = tensorflow().constant(self._weights[node.name])
+        return {
+            node.name: self._constants[node.name]
+            for node in graph.node
+            if node.name in self._constants and node.op != "Const"
+        }
+
+    def _with_kernels(self, graph: Any) -> Any:
+        """Put kernels of convolutions into the graph: TensorFlow arranges constant ones only once."""
+        kernels = {nodes.node_of(node.input[1]) for node in graph.node if node.op in CONVOLUTIONS}
+        found = {
+            name: value
+            for name, value in self._weights.items()
+            if name in kernels and value.size <= LARGEST_KERNEL
+        }
+        return nodes.whole(graph, found)
 
 
 @dataclass(frozen=True)
@@ -105,15 +154,22 @@ class _Program:
     source: str
     form: Form
     anatomy: Anatomy
+    weights: Mapping[str, Any]
 
     def build(self, pixels: Any, *rest: Any) -> Any:
         form = self.form
         if form.kind == "read":
             return self._import(pixels, form.tensors)
+        if form.kind == "channels":
+            head = self._head_tensors()
+            found = self._import(pixels, [*head, *form.tensors])
+            return [*found[: len(head)], *map(_by_channel, found[len(head) :])]
         if form.kind == "top":
             return self._top(pixels)
         if form.kind == "kernel":
             return self._kernel(pixels, rest[:-1], rest[-1])
+        if form.kind in ("carried", "back"):
+            return [self._back(pixels, rest[0])]
         tensors = self._import(pixels, [*form.tensors, *self._extras()])
         asked, extras = tensors[: len(form.tensors)], tensors[len(form.tensors) :]
         score = _score(asked, rest)
@@ -132,7 +188,9 @@ class _Program:
 
     def _import(self, pixels: Any, names: Sequence[str], also: dict[str, Any] | None = None) -> list[Any]:
         tf = tensorflow()
-        replaced = {f"{self.source}:0": pixels, **(also or {})}
+        inside = tf.compat.v1.get_default_graph()  # the function being traced, which captures them
+        weights = {f"{name}:0": inside.capture(tensor) for name, tensor in self.weights.items()}
+        replaced = {**weights, f"{self.source}:0": pixels, **(also or {})}
         try:
             found = tf.graph_util.import_graph_def(
                 self.graph, replaced, [nodes.tensor_of(name) for name in names], name=""
@@ -155,13 +213,31 @@ class _Program:
         seed = tf.reshape(winner, tf.shape(logits))
         return [_score([logits], [seed]), _derivative([logits], pixels, [seed], self.form), *extras]
 
-    def _extras_of_head(self, pixels: Any) -> list[Any]:
+    def _head_tensors(self) -> list[str]:
         head = self.anatomy.head
-        return self._import(pixels, [name for name in (head.logits, head.probabilities) if name])
+        return [name for name in (head.logits, head.probabilities) if name]
+
+    def _extras_of_head(self, pixels: Any) -> list[Any]:
+        return self._import(pixels, self._head_tensors())
 
     def kernel_shape(self, name: str) -> list[int]:
         """Return the shape of the constant that a convolution uses as kernel."""
-        return list(nodes.constants(self.graph)[name].shape)
+        if name in self.weights:
+            return list(self.weights[name].shape)
+        return list(nodes.constants(self.graph, {})[name].shape)
+
+    def _back(self, pixels: Any, given: Any) -> Any:
+        """Carry a gradient at a tensor to the pixels; "carried" goes through the first convolution first."""
+        tf = tensorflow()
+        first = self.anatomy.first
+        source, spread = self.form.at, given
+        if self.form.kind == "carried" and first is not None:
+            source = first.source
+            seen, kernel = self._import(pixels, [source, first.kernel_name])
+            spread = tf.nn.conv2d_transpose(given, kernel, tf.shape(seen), first.strides, first.padding)
+        else:
+            (seen,) = self._import(pixels, [source])
+        return spread if seen is pixels else tf.gradients(seen, pixels, grad_ys=spread)[0]
 
     def _kernel(self, pixels: Any, seeds: Sequence[Any], kernel: Any) -> Any:
         asked = self._import(pixels, self.form.tensors, {f"{self.form.at}:0": kernel})
@@ -196,6 +272,15 @@ def _derivative(tensors: Sequence[Any], wanted: Any, seeds: Sequence[Any], form:
     return tf.convert_to_tensor(found)
 
 
+def _by_channel(tensor: Any) -> Any:
+    """Return mean, variance and largest value of each channel of each row, (rows, 3, channels)."""
+    tf = tensorflow()
+    values = tf.cast(tensor, tf.float32)
+    values = tf.reshape(values, [tf.shape(values)[0], -1, tf.shape(values)[-1]])
+    mean, variance = tf.nn.moments(values, [1])
+    return tf.stack([mean, variance, tf.reduce_max(values, 1)], 1)
+
+
 def _wide(array: Array) -> Array:
     """Half precision leaves the engine as float32, so that everybody computes with the same type."""
     return array.astype(np.float32) if array.dtype.itemsize == 2 else array
@@ -211,8 +296,6 @@ def _with_probabilities(frozen: Frozen, graph: Any, anatomy: Anatomy) -> tuple[A
     if port not in ("", "0"):
         softmax.input[0] = head.logits
     softmax.attr["T"].type = tensorflow().float32.as_datatype_enum
-    from dataclasses import replace
-
     tensor = nodes.tensor_of(SOFTMAX)
     tensors = {**anatomy.tensors, tensor: anatomy.tensors[head.logits]}
     return graph, replace(anatomy, head=replace(head, probabilities=tensor), tensors=tensors)

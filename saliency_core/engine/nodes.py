@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from saliency_core.arrays import Array
 from saliency_core.engine.runtime import tensorflow
 from saliency_core.errors import ModelError
 
+Weights = dict[str, Array]  # large constants by the name of their node
+LARGE = 65_536  # elements; a constant of as many or more is kept beside the graph, not in it
 LARGEST_CONSTANT = 16_000_000  # elements that folding may create; larger ones stay computed
 
 
@@ -64,13 +66,15 @@ def sorted_and_pruned(graph: Any, outputs: Iterable[str]) -> Any:
         else:
             state[name] = 1
             stack.extend(waiting)
-    return _with_nodes(graph, (by_name[name] for name in order))
+    return with_nodes(graph, (by_name[name] for name in order))
 
 
-def _with_nodes(graph: Any, nodes: Iterable[Any]) -> Any:
+def with_nodes(graph: Any, nodes: Iterable[Any]) -> Any:
+    """Return a graph of copies of these nodes, without control edges."""
     made = type(graph)()
     made.versions.CopyFrom(graph.versions)
-    made.library.CopyFrom(graph.library)
+    if len(graph.library.function):
+        made.library.CopyFrom(graph.library)
     for node in nodes:
         copy = made.node.add()
         copy.CopyFrom(node)
@@ -100,7 +104,7 @@ def bypass_identities(graph: Any) -> Any:
             tensor = source[tensor]
         return tensor.removesuffix(":0")
 
-    made = _with_nodes(graph, (node for node in graph.node if node.op not in ("Identity", "IdentityN")))
+    made = with_nodes(graph, (node for node in graph.node if node.op not in ("Identity", "IdentityN")))
     for node in made.node:
         for index, name in enumerate(node.input):
             node.input[index] = root(name)
@@ -109,7 +113,7 @@ def bypass_identities(graph: Any) -> Any:
 
 def rename(graph: Any, names: dict[str, str]) -> Any:
     """Return the graph with every node renamed."""
-    made = _with_nodes(graph, graph.node)
+    made = with_nodes(graph, graph.node)
     for node in made.node:
         node.name = names[node.name]
         for index, name in enumerate(node.input):
@@ -127,49 +131,93 @@ def constant(name: str, value: Array) -> Any:
     return node
 
 
-def constants(graph: Any) -> dict[str, Array]:
-    """Return the value of every Const node, by name."""
+def kept(name: str, value: Array, weights: Weights) -> Any:
+    """Return a node for a constant: itself, or a placeholder when it is large and goes to `weights`."""
+    if value.size < LARGE or value.dtype.kind not in "fV":
+        weights.pop(name, None)
+        return constant(name, value)
+    weights[name] = value
+    tf = tensorflow()
+    node = tf.compat.v1.NodeDef(name=name, op="Placeholder")
+    node.attr["dtype"].type = tf.as_dtype(value.dtype).as_datatype_enum
+    node.attr["shape"].shape.CopyFrom(tf.TensorShape(value.shape).as_proto())
+    return node
+
+
+def take_weights(graph: Any) -> Weights:
+    """Move the large constants of a graph out of it, in place, and return them."""
+    make, found = tensorflow().make_ndarray, Weights()
+    for node in graph.node:
+        if node.op == "Const" and node.attr["value"].ByteSize() > 4 * LARGE:
+            value = make(node.attr["value"].tensor)
+            if value.size >= LARGE and value.dtype.kind in "fV":
+                node.CopyFrom(kept(node.name, value, found))
+    return found
+
+
+def whole(graph: Any, weights: Mapping[str, Array]) -> Any:
+    """Return a copy of the graph with all its constants inside."""
+    return with_nodes(
+        graph, (constant(n.name, weights[n.name]) if n.name in weights else n for n in graph.node)
+    )
+
+
+def constants(graph: Any, weights: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the value of every constant of a graph, by name."""
     make = tensorflow().make_ndarray
-    return {node.name: make(node.attr["value"].tensor) for node in graph.node if node.op == "Const"}
+    small = {node.name: make(node.attr["value"].tensor) for node in graph.node if node.op == "Const"}
+    return {**small, **{node.name: weights[node.name] for node in graph.node if node.name in weights}}
 
 
-def fold_constants(graph: Any) -> Any:
-    """Return the graph with everything that does not depend on the image computed beforehand."""
-    fixed = _fixed_nodes(graph)
+def fold_constants(graph: Any, weights: Weights) -> Any:
+    """Return the graph with everything that does not depend on the image computed beforehand.
+
+    Large results go to `weights`.
+    """
+    fixed = _fixed_nodes(graph, weights)
     used = {node_of(name) for node in graph.node if node.name not in fixed for name in node.input}
     edge = [
-        node.name for node in graph.node if node.name in fixed and node.name in used and node.op != "Const"
+        node.name
+        for node in graph.node
+        if node.name in fixed and node.name in used and node.op != "Const" and node.name not in weights
     ]
     if not edge:
         return graph
-    single = {
-        name
-        for name in edge
-        if not any(source.startswith(f"{name}:") for node in graph.node for source in node.input)
-    }
+    several = {node_of(s) for n in graph.node for s in n.input if ":" in s and not s.endswith(":0")}
+    single = [name for name in edge if name not in several]
     tf = tensorflow()
     with tf.Graph().as_default() as space:
-        tf.graph_util.import_graph_def(
-            _with_nodes(graph, (n for n in graph.node if n.name in fixed)), name=""
-        )
+        tf.graph_util.import_graph_def(with_nodes(graph, (n for n in graph.node if n.name in fixed)), name="")
+        feeds = {f"{name}:0": weights[name] for name in fixed if name in weights}
         with tf.compat.v1.Session(graph=space) as session:
-            found = dict(zip(single, session.run([tensor_of(name) for name in single]), strict=True))
+            found = dict(zip(single, session.run([tensor_of(name) for name in single], feeds), strict=True))
     ready = {name: np.asarray(value) for name, value in found.items() if value.size <= LARGEST_CONSTANT}
-    return _with_nodes(graph, (constant(n.name, ready[n.name]) if n.name in ready else n for n in graph.node))
+    return with_nodes(
+        graph, (kept(n.name, ready[n.name], weights) if n.name in ready else n for n in graph.node)
+    )
 
 
-def _fixed_nodes(graph: Any) -> set[str]:
+def is_pure(node: Any) -> bool:
+    """Tell whether an operation gives the same answer every time and does nothing else."""
+    from tensorflow.python.framework import op_def_registry
+
+    if node.op == "Const":
+        return True
+    known = op_def_registry.get(node.op)
+    drawn = node.op.startswith(("Random", "Stateless", "Placeholder"))
+    return known is not None and not known.is_stateful and not drawn and bool(data_inputs(node))
+
+
+def _fixed_nodes(graph: Any, weights: Mapping[str, Array]) -> set[str]:
     """Return the nodes that depend on constants alone and draw no random numbers."""
-    registry = tensorflow().raw_ops
     fixed: set[str] = set()
     for node in graph.node:
-        pure = hasattr(registry, node.op) and not node.op.startswith(("Random", "Stateless", "Placeholder"))
-        inputs = data_inputs(node)
-        if node.op == "Const" or (pure and inputs and all(node_of(name) in fixed for name in inputs)):
+        known = node.op == "Const" or node.name in weights
+        if known or (is_pure(node) and all(node_of(name) in fixed for name in data_inputs(node))):
             fixed.add(node.name)
     return fixed
 
 
 def replace_nodes(graph: Any, nodes: Iterable[Any], outputs: Iterable[str]) -> Any:
     """Return a graph of these nodes, sorted and pruned again."""
-    return sorted_and_pruned(_with_nodes(graph, nodes), outputs)
+    return sorted_and_pruned(with_nodes(graph, nodes), outputs)

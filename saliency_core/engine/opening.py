@@ -1,18 +1,30 @@
-"""Opens what a name, a path or a live model points at, and returns it as one compiled graph."""
+"""Opens a file or a live model and returns it as one compiled graph, with what is known of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from saliency_core.engine.compiled import Compiled
-from saliency_core.engine.freeze import Frozen, freeze_keras
+from saliency_core.engine.formats.describe import described
+from saliency_core.engine.formats.opening import open_file, open_keras
+from saliency_core.engine.freeze import Frozen
 from saliency_core.errors import ModelError
-from saliency_core.models.preprocessing import Preprocessing
+from saliency_core.models.description import Choices, Description, Place, Port
+
+Opened = tuple[Compiled, Description]
 
 
-def compile_frozen(frozen: Frozen) -> Compiled:
-    """Return the compiled form of a frozen graph."""
-    return Compiled(frozen)
+def compile_frozen(frozen: Frozen, words: str) -> Opened:
+    """Return a frozen graph that needs no opening, such as one that ships with the lab."""
+    height, width, channels = frozen.shape
+    known = Description(
+        format=words,
+        inputs=(Port(frozen.input, (None, height, width, channels), "float32"),),
+        outputs=(Port(frozen.output.removesuffix(":0"), None, "float32"),),
+        output=frozen.output.removesuffix(":0"),
+        places=(Place(frozen.input, 0, 0, height, width, channels),),
+    )
+    return Compiled(frozen), described(frozen, known)
 
 
 def is_keras(model: Any) -> bool:
@@ -23,24 +35,18 @@ def is_keras(model: Any) -> bool:
     )
 
 
-def compile_keras(model: Any, preprocessing: Preprocessing, size: Any = None, output: int = 0) -> Compiled:
+def compile_keras(model: Any, choices: Choices, words: str = "") -> Opened:
     """Freeze and compile a live Keras model."""
     if not is_keras(model):
         raise ModelError(
             f"A {type(model).__name__} is not a model that can be opened.",
             "Give a name from the catalogue, a path to a .keras file, or a Keras model.",
         )
-    return Compiled(freeze_keras(model, preprocessing, size=size, output=output))
+    frozen, known = open_keras(model, choices, words)
+    return Compiled(frozen), known
 
 
-def load_keras(path: str) -> Any:
-    """Load a .keras or .h5 file that the caller made or trusts."""
-    import keras
-
-    try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, OSError, KeyError) as problem:
-        raise ModelError(
-            f"Keras cannot open this file: {str(problem)[:300]}",
-            "Save the whole model with model.save('name.keras') and open that file.",
-        ) from problem
+def compile_file(path: str, format: str, choices: Choices) -> Opened:
+    """Open and compile a file in this process."""
+    frozen, known = open_file(path, format, choices)
+    return Compiled(frozen), known

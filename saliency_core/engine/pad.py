@@ -14,13 +14,15 @@ from saliency_core.engine import nodes
 READERS = {"Conv2D", "DepthwiseConv2dNative"}
 
 
-def fold_pads(graph: Any, outputs: list[str], shapes: Mapping[str, tuple[int, ...]]) -> Any:
+def fold_pads(
+    graph: Any, outputs: list[str], shapes: Mapping[str, tuple[int, ...]], weights: Mapping[str, Array]
+) -> Any:
     """Return the graph without the pads whose zeros are those of SAME padding.
 
     `shapes` holds the shape for one image, (H, W, C), by tensor. A pad that something else reads, or
     that is an output, stays.
     """
-    known = nodes.constants(graph)
+    known = nodes.constants(graph, weights)
     by_name = {node.name: node for node in graph.node}
     reads = Counter(nodes.node_of(source) for node in graph.node for source in node.input)
     reads.update(nodes.node_of(name) for name in outputs)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
 from saliency_core.engine.compiled import Compiled, Form
+from saliency_core.engine.inspect import Anatomy
 from saliency_core.errors import SaliencyError, TargetError
 from saliency_core.models.anatomy import Head, Layer
 from saliency_core.targets import OUTPUT, Question, TopClass
@@ -35,7 +37,9 @@ class Reading:
         anatomy = self._compiled.anatomy
         if name == OUTPUT and all(layer.name != OUTPUT for layer in anatomy.layers):
             tensor = self._compiled.frozen.output
-            return Layer(OUTPUT, tensor, anatomy.tensors[tensor], "output")
+            if tensor not in anatomy.tensors:
+                raise TargetError("The shape of the network's output is not known.", "Choose a layer.")
+            return replace(anatomy.find(tensor), name=OUTPUT, op="output")
         return anatomy.find(name)
 
     def clean(self, tensor: str) -> Array:
@@ -46,8 +50,9 @@ class Reading:
                 "Give the image: model.probe(target, image).",
             )
         if tensor not in self._known:
-            form = Form("read", (tensor,), 1)
-            self._known[tensor] = self._compiled.run(form, self._point[None])[0][0]
+            rows = self._compiled.anatomy.batch or 1
+            form = Form("read", (tensor,), rows)
+            self._known[tensor] = self._compiled.run(form, np.repeat(self._point[None], rows, 0))[0][0]
         return self._known[tensor]
 
     def remember(self, values: dict[str, Array]) -> None:
@@ -63,7 +68,7 @@ class EngineProbe:
         self._double = double
         self.question = question
         self.shape = compiled.frozen.shape
-        self.chunk = chunk_for(compiled.anatomy.activations)
+        self.chunk = chunk_for(compiled.anatomy)
         self.tensors = tuple(question.seeds)
         self._seeds = [seed[None] for seed in question.seeds.values()]
 
@@ -72,7 +77,7 @@ class EngineProbe:
 
     def _in_chunks(self, points: Points, kind: str, at: str = "", rule: str = "") -> list[list[Array]]:
         """Run all points with only two row counts, 1 and the chunk; the last chunk is filled up."""
-        if len(points) == 1:
+        if len(points) == 1 and not self._compiled.anatomy.batch:
             return [self._compiled.run(self._form(kind, 1, at, rule), points, *self._seeds)]
         answers = []
         form = self._form(kind, self.chunk, at, rule)
@@ -145,7 +150,9 @@ def ask(
     reading = Reading(compiled, labels, point)
     batch = point[None]
     if isinstance(target, TopClass) and reading.head.outputs:
-        _, gradient, *head = compiled.run(Form("top", (), 1), batch)
+        rows = compiled.anatomy.batch or 1
+        found = compiled.run(Form("top", (), rows), np.repeat(batch, rows, 0))
+        _, gradient, *head = (one[:1] for one in found)
         reading.remember({reading.head.logits: head[0][0]})
         frozen = target.freeze(reading)
         probe = EngineProbe(compiled, frozen.ask(reading))
@@ -160,11 +167,13 @@ def ask(
     return frozen, Remembered(probe, point, score, gradient), head
 
 
-def chunk_for(activations: int) -> int:
+def chunk_for(anatomy: Anatomy) -> int:
     """Return how many points go through the network at once: many for small ones, few for large ones."""
-    if activations < 600_000:
+    if anatomy.batch:
+        return anatomy.batch
+    if anatomy.activations < 600_000:
         return 25
-    return 10 if activations < 3_000_000 else 5
+    return 10 if anatomy.activations < 3_000_000 else 5
 
 
 def exact(compiled: Compiled, target: Any, point: Points, labels: Sequence[str]) -> tuple[Any, str]:

@@ -5,23 +5,28 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from saliency_core.errors import ModelError
 from saliency_core.grammar import parse
+from saliency_core.models.description import Choices, Description
+from saliency_core.models.labels import read_labels
 from saliency_core.models.model import Card, Model
 from saliency_core.models.preprocessing import Preprocessing
 
 BUNDLED = Path(__file__).parent / "bundled"
 MOST_OPEN = 6
 FIRST_MODEL = "scenes"  # what a visitor sees first
+NAMES_AGAIN_S = 60.0  # before class names that could not be fetched are asked for again
 OnProgress = Callable[[float, float, str], None]
 
 _open: OrderedDict[str, Model] = OrderedDict()
+_names_asked: dict[str, float] = {}  # when, by model
 _lock = threading.RLock()
 
 
@@ -48,6 +53,7 @@ class Entry:
     group: str  # "bundled" | "imagenet"
     facts: str
     about: str
+    megabytes: float = 0.0  # to download when first chosen
 
 
 def menu() -> tuple[Entry, ...]:
@@ -64,7 +70,7 @@ def menu() -> tuple[Entry, ...]:
     for name, entry in CATALOGUE.items():
         share = f"{entry.top1:.1%} accuracy on ImageNet" if entry.top1 else "accuracy not published"
         line = f"{entry.size} x {entry.size} x 3; {share}; {entry.megabytes:.0f} MB download"
-        rows.append(Entry(name, entry.title, "imagenet", line, entry.about))
+        rows.append(Entry(name, entry.title, "imagenet", line, entry.about, entry.megabytes))
     return tuple(rows)
 
 
@@ -72,47 +78,61 @@ def open_model(
     source: Any,
     *,
     preprocessing: Preprocessing | str = "raw",
-    labels: Sequence[str] = (),
-    size: tuple[int, ...] | None = None,
+    labels: Sequence[str] | str | os.PathLike[str] = (),
+    size: Sequence[int] | None = None,
     name: str = "",
-    output: int = 0,
+    signature: str = "",
+    input: str = "",
+    output: int | str = "",
+    others: Mapping[str, Any] | None = None,
+    trusted: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Model:
-    """Open a model by catalogue name, by path to a .keras or .h5 file, or a live Keras model.
+    """Open a model by catalogue name, by path, or a live Keras model.
 
-    `preprocessing` (a name such as "unit", or an object) says how raw pixels become the model's
-    input; it is ignored for catalogue names, whose own is used. `size` is needed where a model
-    leaves its input size open. Raises ModelError with what to do.
+    Paths: a .keras file, an .h5 file with the whole model, the folder of a SavedModel, or a frozen graph
+    of TensorFlow 1 (.pb). `preprocessing` (a name such as "unit", or an object) says how raw pixels
+    become the model's input; it is ignored for catalogue names, whose own is used. `labels` are the names
+    of the classes, or a file with one a line. `size` is needed where a model leaves its input size open,
+    and tells for a flat input which image it is. `signature`, `input` and `output` choose where a file
+    holds several; `others` are fixed values for inputs that are no images. `trusted` says that you made
+    the file yourself. Raises ModelError with what to do.
     """
     if isinstance(source, Model):
         return source
     if isinstance(source, str) and source in model_names():
         return _from_catalogue(source, on_progress)
     ready = parse("preprocessing", preprocessing) if isinstance(preprocessing, str) else preprocessing
+    choices = Choices(
+        ready.spelling,
+        None if size is None else tuple(int(extent) for extent in size),
+        signature,
+        input,
+        output,
+        dict(others or {}),
+    )
+    from saliency_core.engine.opening import compile_file, compile_keras
+
     if isinstance(source, str | os.PathLike):
-        source, name = _load(Path(source)), name or Path(source).stem
-    from saliency_core.engine.opening import compile_keras
+        path = Path(source)
+        compiled, known = compile_file(str(path), _format(path), choices)
+        title = name or path.stem
+    else:
+        compiled, known = compile_keras(source, choices)
+        title = name or str(getattr(source, "name", "model"))
+    facts = {"name": title, "title": title, "labels": read_labels(labels)}
+    return Model(compiled, _card(compiled, facts, ready.spelling, known))
 
-    compiled = compile_keras(source, ready, size, output)
-    title = name or str(getattr(source, "name", "model"))
-    card = _card(compiled, {"name": title, "title": title, "labels": list(labels)}, ready.spelling)
-    return Model(compiled, card)
 
-
-def _load(path: Path) -> Any:
+def _format(path: Path) -> str:
     if not path.exists():
         raise ModelError(
             f"There is no model named {str(path)[:80]!r}, and no such file.",
             f"Names: {', '.join(model_names())}; or give a path to a .keras file.",
         )
-    if path.suffix.lower() not in (".keras", ".h5", ".hdf5"):
-        raise ModelError(
-            f"A file ending in {path.suffix or 'nothing'!r} cannot be opened.",
-            "Give a .keras file, or an .h5 file with the whole model.",
-        )
-    from saliency_core.engine.opening import load_keras
+    from saliency_core.engine.formats.opening import format_of
 
-    return load_keras(str(path))
+    return format_of(path)
 
 
 def _from_catalogue(name: str, on_progress: OnProgress | None) -> Model:
@@ -124,22 +144,37 @@ def _from_catalogue(name: str, on_progress: OnProgress | None) -> Model:
             while len(_open) > MOST_OPEN:
                 _open.popitem(last=False)
         _open.move_to_end(name)
+        _complete_names(_open[name], on_progress)
         return _open[name]
+
+
+def _complete_names(model: Model, on_progress: OnProgress | None) -> None:
+    """Fetch the class names that were out of reach when an ImageNet model was opened."""
+    asked = _names_asked.get(model.name)
+    if model.labels or asked is None or time.monotonic() - asked < NAMES_AGAIN_S:
+        return
+    from saliency_core.engine.applications import class_names
+
+    model.card = replace(model.card, labels=class_names(on_progress))
+    _names_asked[model.name] = time.monotonic()
 
 
 def _bundled(name: str) -> Model:
     import hashlib
 
-    from saliency_core.engine.compiled import Compiled
     from saliency_core.engine.freeze import Frozen
+    from saliency_core.engine.opening import compile_frozen
 
     facts = bundled_cards()[name]
     graph = (BUNDLED / f"{name}.pb").read_bytes()
     if hashlib.sha256(graph).hexdigest() != facts["sha256"]:
         raise ModelError(f"The file of the model {name} is damaged.", "Install the lab again.")
     height, width, channels = facts["input"]
-    compiled = Compiled(Frozen(graph, facts["output"], (height, width, channels)))
-    return Model(compiled, _card(compiled, facts, facts["preprocessing"]), how=facts.get("fit", "crop"))
+    frozen = Frozen(graph, facts["output"], (height, width, channels))
+    compiled, known = compile_frozen(frozen, "frozen graph, shipped with the lab")
+    return Model(
+        compiled, _card(compiled, facts, facts["preprocessing"], known), how=facts.get("fit", "crop")
+    )
 
 
 def _application(name: str, on_progress: OnProgress | None) -> Model:
@@ -147,13 +182,14 @@ def _application(name: str, on_progress: OnProgress | None) -> Model:
     from saliency_core.engine.opening import compile_keras
 
     keras_model, entry, labels = open_application(name, on_progress)
+    _names_asked[name] = time.monotonic()
     ready = parse("preprocessing", entry.preprocessing)
-    compiled = compile_keras(keras_model, ready)
+    compiled, known = compile_keras(keras_model, Choices(ready.spelling), "Keras Applications")
     facts = {"name": name, "title": entry.title, "labels": labels, **entry.facts()}
-    return Model(compiled, _card(compiled, facts, ready.spelling))
+    return Model(compiled, _card(compiled, facts, ready.spelling, known))
 
 
-def _card(compiled: Any, facts: dict[str, Any], preprocessing: str) -> Card:
+def _card(compiled: Any, facts: dict[str, Any], preprocessing: str, known: Description) -> Card:
     anatomy = compiled.anatomy
     kind = {"map": "no classes", "logits": "logits", "binary": "one sigmoid output"}
     head = f"{kind.get(anatomy.head.kind, anatomy.head.kind)}; logit: {anatomy.head.found}"
@@ -174,4 +210,5 @@ def _card(compiled: Any, facts: dict[str, Any], preprocessing: str) -> Card:
         licence=facts.get("licence", ""),
         source=facts.get("source", ""),
         norms_folded=compiled.norms_folded,
+        description=known,
     )

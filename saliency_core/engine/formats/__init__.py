@@ -1,0 +1,1 @@
+"""Every file format, opened into the one frozen graph."""
