@@ -24,6 +24,7 @@ check: setup
 
 tables: setup
 	$(PYTHON) tools/tables.py
+	$(PYTHON) tools/operations.py
 
 visit: setup
 	$(PYTHON) tools/visit.py out/visit
