@@ -200,9 +200,17 @@ class Visitor:
         )
 
     def download(self, label: str) -> bytes:
-        with self.page.expect_download() as waiting:
-            self.page.get_by_role("button", name=label, exact=True).click()
-        return Path(waiting.value.path()).read_bytes()
+        """Return the file behind a button; a press that meets the page being drawn anew is repeated."""
+        from playwright.sync_api import TimeoutError as Late
+
+        for patience_ms in (10_000, 20_000, PATIENCE_MS):
+            try:
+                with self.page.expect_download(timeout=patience_ms) as waiting:
+                    self.page.get_by_role("button", name=label, exact=True).click()
+                return Path(waiting.value.path()).read_bytes()
+            except Late:
+                self.rest()
+        raise AssertionError(f"no file came of {label}")
 
     def numbers(self) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         """Return the map, the pixels and the recipe of the raw file."""
