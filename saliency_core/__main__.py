@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from saliency_core.errors import SaliencyError
 from saliency_core.spec import REQUIRED, specs
@@ -16,37 +16,44 @@ from saliency_core.spec import REQUIRED, specs
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, or 2 after one clear line on bad input."""
-    parser = _parser()
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    in_json = "--json" in words
     try:
-        given = parser.parse_args(arguments)
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    try:
+        given = _parser().parse_args(words)
         answer, lines = given.run(given)
+    except SystemExit as ended:  # after --help
+        return int(ended.code or 0)
     except SaliencyError as problem:
-        if given.json:
+        if in_json:
             print(json.dumps({"error": type(problem).__name__, "message": str(problem)}))
-        print(f"error: {problem}".replace("\n", " "), file=sys.stderr)
+        print(" ".join(f"error: {problem}".split()), file=sys.stderr)
         return 2
-    print(json.dumps(answer) if given.json else "\n".join(lines))
+    print(json.dumps(answer) if in_json else "\n".join(lines))
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises what is wrong instead of printing its usage; its sub-commands do as well."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SaliencyError(
+            f"{message.strip()[:1].upper()}{message.strip()[1:300]}.", f"See {self.prog} --help."
+        )
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m saliency_core", description=__doc__)
+    parser = _Parser(prog="python -m saliency_core", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     explain = commands.add_parser("explain", help="explain one output of a model on one image")
     explain.add_argument("image", metavar="IMAGE", help="PNG, JPEG, WebP, AVIF, BMP, TIFF or GIF file")
     explain.add_argument(
-        "--model",
-        default="digits",
-        help="name from `models`, or a .keras, .h5, .pb file or SavedModel folder",
+        "--model", default="digits", help="name from `models` or a file; %(default)s if left out"
     )
     explain.add_argument("--target", default="top_class()", help="what to explain; see `targets`")
     explain.add_argument("--method", default="gradient()", help="how; see `methods`")
     explain.add_argument(
-        "--preprocessing", default="raw", help="for a file: raw, unit, symmetric, caffe, torch"
+        "--preprocessing", help="for a file: raw, unit, symmetric, caffe, torch; raw if left out"
     )
     explain.add_argument("--labels", default="", help="for a file: names of its classes, one a line")
     explain.add_argument("--size", default="", help="for a file that leaves it open: HEIGHTxWIDTH[xCHANNELS]")
@@ -59,13 +66,19 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument(
         "--fit", choices=("crop", "stretch", "pad"), help="how the image meets the model's size"
     )
-    explain.add_argument("--look", default="", help="how the picture is drawn, such as look(sign='signed')")
+    explain.add_argument("--look", default="", help="how the picture is drawn; see `looks`")
     explain.add_argument("--out", metavar="FILE.npz", help="write the map, the pixels and the recipe")
     explain.add_argument("--png", metavar="FILE.png", help="write the map laid over the image")
     explain.add_argument("--evidence", action="store_true", help="check the map by finite differences")
+    explain.add_argument("--doctor", action="store_true", help="say what is unusual about the model")
     explain.set_defaults(run=_explain)
 
-    for family, words in (("model", "models"), ("method", "methods"), ("target", "targets")):
+    for family, words in (
+        ("model", "models"),
+        ("method", "methods"),
+        ("target", "targets"),
+        ("look", "looks"),
+    ):
         listing = commands.add_parser(words, help=f"list the {words}")
         listing.set_defaults(run=_models if family == "model" else _table, family=family)
     for command in commands.choices.values():
@@ -74,14 +87,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from saliency_core.engine.runtime import start_quietly
     from saliency_core.explanation import explain
-    from saliency_core.models.opening import open_model
+    from saliency_core.models.opening import model_names, open_model
 
+    if given.preprocessing and given.model in model_names():
+        raise SaliencyError(
+            f"{given.model} brings its own preprocessing.", "Leave --preprocessing out; it is for files."
+        )
     _check_outputs(given)
     look = _look(given.look)
+    start_quietly()
     model = open_model(
         given.model,
-        preprocessing=given.preprocessing,
+        preprocessing=given.preprocessing or "raw",
         labels=given.labels or (),
         size=_size(given.size),
         signature=given.signature,
@@ -102,16 +121,22 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     }
     if given.evidence:
         summary["evidence"] = None if made.evidence is None else vars(made.evidence)
+    findings = _findings(model, given) if given.doctor else []
+    if given.doctor:
+        summary["doctor"] = findings
     if given.out:
         _write(given.out, made.to_npz())
     if given.png:
         _write(given.png, _overlay(made, look))
     lines = [
+        f"{model.card.title} ({model.name}) on {made.recipe['image']}",
         f"{made.words}: {made.score:.6g}",
         f"map {' x '.join(str(n) for n in made.values.shape)}, {made.units}, "
         f"largest {summary['largest']:.3g}, {made.seconds:.2f} s",
         *(f"  {one.probability or 0:6.1%}  {one.label}" for one in made.predictions[:5]),
         *([made.evidence.sentence] if given.evidence and made.evidence else []),
+        *(f"{one['severity']}: {one['sentence']} {one['advice']}" for one in findings),
+        *(["The doctor found nothing unusual."] if given.doctor and not findings else []),
         *(f"wrote {path}" for path in (given.out, given.png) if path),
     ]
     return summary, lines
@@ -123,6 +148,12 @@ def _size(text: str) -> tuple[int, ...] | None:
     if parts and (len(parts) not in (2, 3) or not all(part.isdigit() and int(part) for part in parts)):
         raise SaliencyError(f"--size {text!r} is no size.", "Write --size 224x224 or --size 28x28x1.")
     return tuple(map(int, parts)) or None
+
+
+def _findings(model: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
+    from saliency_core.checks.doctor import examine
+
+    return [one.facts() for one in examine(model, Path(given.image), how=given.fit)]
 
 
 def _check_outputs(given: argparse.Namespace) -> None:
@@ -152,18 +183,18 @@ def _look(text: str) -> Any:
 def _overlay(made: Any, look: Any) -> bytes:
     import numpy as np
 
-    from saliency_core.render.compose import overlay_png, render
+    from saliency_core.render.compose import SLIDE, overlay_png, render
     from saliency_core.render.look import Look
 
     photo = np.clip(np.rint(made.point), 0, 255).astype(np.uint8)
-    return overlay_png(render(made, photo, look or Look.for_kind(made.kind)))
+    return overlay_png(render(made, photo, look or Look.for_kind(made.kind)), SLIDE)
 
 
 def _models(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     from saliency_core.models.opening import menu
 
     rows = [vars(entry) for entry in menu()]
-    return {"models": rows}, [f"{row['name']:<22} {row['title']:<24} {row['facts']}" for row in rows]
+    return {"models": rows}, [f"{row['name']:<22} {row['title']:<40} {row['facts']}" for row in rows]
 
 
 def _table(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
@@ -180,10 +211,11 @@ def _table(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
                 }
                 for name, spec in specs(cls).items()
             }
-            rows.append({"id": id, "title": cls.title, "about": cls.summary(), "settings": settings})
+            about = {"title": cls.title, "about": cls.summary(), "pattern": cls.pattern()}
+            rows.append({"id": id, **about, "settings": settings})
     lines = []
     for row in rows:
-        lines.append(f"{row['id']}({', '.join(row['settings'])})  {row['about']}")
+        lines.append(f"{row['pattern']}  {row['about']}")
         lines += [f"    {name}: {s['help']} ({s['allowed']})" for name, s in row["settings"].items()]
     return {f"{given.family}s": rows}, lines
 

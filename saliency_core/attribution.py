@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-from saliency_core.arrays import Points, Values
+from saliency_core.arrays import Array, Points, Values
 from saliency_core.checks.differences import Evidence
+from saliency_core.targets import class_name
 
 
-@dataclass(slots=True)  # not frozen: a thousand of them come with every map
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """One class of the model's answer; probability is None where the model gives none."""
 
@@ -23,6 +24,46 @@ class Prediction:
     label: str
     logit: float
     probability: float | None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ranking(Sequence[Prediction]):
+    """Every class of an answer, the likeliest first; a class is made when it is looked at.
+
+    logits: (classes,). chances: (classes,), or None where the model gives no probabilities.
+    """
+
+    logits: Array
+    chances: Array | None
+    labels: Sequence[str] = ()
+
+    @cached_property
+    def order(self) -> Array:
+        """The numbers of the classes by falling logit; of equal ones the first comes first."""
+        return np.argsort(-self.logits, kind="stable")
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    @overload
+    def __getitem__(self, place: int) -> Prediction: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Prediction, ...]: ...
+    def __getitem__(self, place: int | slice) -> Prediction | tuple[Prediction, ...]:
+        found = self.order[place]
+        return tuple(map(self._of, found.tolist())) if isinstance(place, slice) else self._of(int(found))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def _of(self, index: int) -> Prediction:
+        chance = None if self.chances is None else float(self.chances[index])
+        return Prediction(index, class_name(self.labels, index), float(self.logits[index]), chance)
 
 
 @dataclass(frozen=True)
@@ -42,7 +83,7 @@ class Attribution:
     seconds: float
     words: str  # what was explained, for people
     point: Points  # (H, W, C), the raw pixels the model saw
-    predictions: tuple[Prediction, ...] = ()
+    predictions: Sequence[Prediction] = ()
     check: Callable[[], Evidence | None] = field(default=lambda: None, repr=False, compare=False)
 
     @cached_property

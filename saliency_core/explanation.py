@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from saliency_core.arrays import Points, Values, read_only
+from saliency_core.arrays import Array, Points, Values, read_only
 from saliency_core.attribution import Attribution
 from saliency_core.checks.differences import Evidence, directional_check
 from saliency_core.errors import NotFiniteError
@@ -90,9 +90,13 @@ def evidence_for(
         _, fresh, _ = model.ask(frozen, moved)
         return np.asarray(method.attribute(fresh, moved[None])[0], np.float32)
 
+    def in_double(there: Array) -> Values:
+        found: Values = method.attribute(exact, there[None])[0]
+        return found
+
     if method.tangent(point[None], point[None]) is None or not probe.question.seeds:
         return None
-    return directional_check(exact, values, point, again, method.tangent, precision)
+    return directional_check(exact, values, point, again, method.tangent, precision, in_double)
 
 
 def _finite(values: Values, score: float) -> None:

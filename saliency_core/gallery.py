@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -53,13 +54,15 @@ def gallery() -> tuple[Sample, ...]:
 
 
 def sample(id: str) -> Sample:
-    """The sample of an id; raises ImageError that lists what exists."""
+    """The sample of an id; raises ImageError that names the nearest."""
     for one in gallery():
         if one.id == id:
             return one
+    near = difflib.get_close_matches(id[:60], [one.id for one in gallery()], 3, 0.3)
+    first = gallery()[0].id
     raise ImageError(
-        f"There is no image {id[:60]!r} in the gallery.",
-        f"Choose one of {', '.join(one.id for one in gallery())}.",
+        f"There is no image {id[:60]!r} in the gallery of {len(gallery())}.",
+        f"Nearest: {', '.join(near)}." if near else f"Their names are like {first}.",
     )
 
 

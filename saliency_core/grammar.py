@@ -10,7 +10,7 @@ from saliency_core.errors import SettingError
 from saliency_core.registry import Registered, lookup
 from saliency_core.spec import REQUIRED, Part, Real, check_setting, specs
 
-LONGEST = 200_000
+LONGEST = 1_000_000
 
 
 def spell(thing: Any) -> str:

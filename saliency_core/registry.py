@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from saliency_core.errors import SettingError
-from saliency_core.spec import check_setting, specs
+from saliency_core.spec import REQUIRED, check_setting, specs
 
 _TABLES: dict[str, dict[str, type[Registered]]] = {}
 T = TypeVar("T", bound="Registered")
@@ -34,6 +35,15 @@ class Registered:
         from saliency_core.grammar import spell
 
         return spell(self)
+
+    @classmethod
+    def pattern(cls) -> str:
+        """How it is written: `layer_unit(layer, row=0, ...)`; what has a value may be left out."""
+        parts = (
+            name if spec.default is REQUIRED else f"{name}={spec.default!r}"
+            for name, spec in specs(cls).items()
+        )
+        return f"{cls.id}({', '.join(parts)})"
 
     @classmethod
     def summary(cls) -> str:
@@ -67,8 +77,11 @@ def lookup(family: str, id: str) -> type[Registered]:
     """Return one registered class, or raise SettingError that lists what there is."""
     known = table(family)
     if id not in known:
-        names = ", ".join(name for name, cls in known.items() if not cls.hidden)
-        raise SettingError(f"There is no {family} {id[:60]!r}.", f"Choose one of: {names}.")
+        names = [name for name, cls in known.items() if not cls.hidden]
+        hint = (
+            f"Choose one of: {', '.join(names)}." if len(names) > 1 else f"Write {known[names[0]].pattern()}."
+        )
+        raise SettingError(f"There is no {family} {id[:60]!r}.", hint)
     return known[id]
 
 
@@ -76,8 +89,9 @@ def _freeze(cls: type[T]) -> type[T]:
     return dataclasses.dataclass(frozen=True)(cls)
 
 
+@cache
 def _load(family: str) -> None:
-    """Import the modules whose classes fill a table."""
+    """Import the modules whose classes fill a table, once."""
     import importlib
     import pkgutil
 

@@ -17,10 +17,12 @@ from saliency_core.arrays import Array, Float
 from saliency_core.errors import SettingError, TargetError
 from saliency_core.models.anatomy import Head, Layer
 from saliency_core.registry import Registered, register
-from saliency_core.spec import Choice, Integer, Real, Spec, Text, check_setting, param
+from saliency_core.spec import Choice, Integer, Real, Text, check_setting, param
+from saliency_core.weights import Weights, unpacked
 
 OUTPUT = "output"
-MOST_WEIGHTS = 4096
+FLAT = 32  # terms that a sum is written with before it is put into parentheses
+TOLD = 4  # terms that a heading has room for
 
 
 class Reader(Protocol):
@@ -166,10 +168,13 @@ class LayerUnit(Target):
         layer = reader.find(self.layer)
         index: tuple[int, ...] = (self.row, self.col, self.channel)
         if len(layer.shape) == 1:
-            _inside(layer, (1, 1, layer.shape[0]), index)
+            _inside(layer.name, (1, 1, layer.shape[0]), index)
             index = index[2:]
+        elif len(layer.shape) == 2:  # cells in a row, each with its channels
+            _inside(layer.name, (layer.shape[0], 1, layer.shape[1]), index)
+            index = index[::2]
         else:
-            _inside(layer, layer.shape, index)
+            _inside(layer.name, layer.shape, index)
         seed = np.zeros(layer.shape, np.float32)
         seed[index] = 1.0
         cell = "neuron" if len(layer.shape) == 1 else f"row {self.row}, column {self.col}, channel"
@@ -197,7 +202,7 @@ class LayerChannel(Target):
         layer = reader.find(self.layer)
         if not layer.spatial:
             return LayerUnit(self.layer, 0, 0, self.channel).ask(reader)
-        _inside(layer, layer.shape, (0, 0, self.channel))
+        _inside(layer.name, layer.shape, (0, 0, self.channel))
         seed = np.zeros(layer.shape, np.float32)
         seed[..., self.channel] = self._weights(reader, layer)
         words = f"{self.how} of {self.layer}, channel {self.channel}"
@@ -216,33 +221,6 @@ class LayerChannel(Target):
         )
 
 
-@dataclass(frozen=True)
-class Weights(Spec):
-    """Rows of an index into a tensor (without the batch) followed by a weight, or a dense array."""
-
-    @property
-    def allowed(self) -> str:
-        return (
-            f"at most {MOST_WEIGHTS} rows like [row, col, channel, weight], "
-            f"or an array of the tensor's shape with at most {MOST_WEIGHTS} cells other than 0"
-        )
-
-    def check(self, value: Any) -> tuple[tuple[float, ...], ...]:
-        if not isinstance(value, np.ndarray | list | tuple):
-            raise ValueError
-        rows = _sparse(value) if isinstance(value, np.ndarray) else [tuple(row) for row in value]
-        if not 0 < len(rows) <= MOST_WEIGHTS or not all(rows):
-            raise ValueError
-        place, amount = Integer(low=0), Real()
-        return tuple((*(place.check(i) for i in row[:-1]), amount.check(row[-1])) for row in rows)
-
-
-def _sparse(dense: Array) -> list[tuple[float, ...]]:
-    """Return the non-zero cells of an array as rows; one zero row stands for an array of zeros."""
-    places = [tuple(place) for place in np.argwhere(dense).tolist()] or [(0,) * dense.ndim]
-    return [(*place, float(dense[place])) for place in places]
-
-
 @register("target", "output_seed", title="Any weighting of outputs (grad_ys)")
 @dataclass(frozen=True)
 class OutputSeed(Target):
@@ -253,17 +231,25 @@ class OutputSeed(Target):
 
     def ask(self, reader: Reader) -> Question:
         layer = reader.find(self.layer)
-        seed = np.zeros(layer.shape, np.float32)
+        seed = self.dense(layer.shape)
+        places = np.argwhere(seed)
+        words = f"weighted sum of {len(places)} cells of {self.layer}"
+        if len(places) == 1 and seed[tuple(places[0])] == 1:
+            words = f"activation of {self.layer}, cell {', '.join(str(place) for place in places[0])}"
+        return Question({layer.tensor: seed}, 0.0, "activation", words)
+
+    def dense(self, shape: Sequence[int]) -> Float:
+        """Return the weight of every cell of a tensor of this shape; raises TargetError for another's."""
+        if isinstance(self.weights, str):
+            return unpacked(self.weights, shape, self.layer)
+        seed = np.zeros(shape, np.float32)
         for row in self.weights:
             index = tuple(int(i) for i in row[:-1])
-            if len(index) == len(layer.shape) + 1 and index[0] == 0:
+            if len(index) == len(shape) + 1 and index[0] == 0:
                 index = index[1:]
-            _inside(layer, layer.shape, index)
+            _inside(self.layer, shape, index)
             seed[index] += row[-1]
-        words = f"weighted sum of {len(self.weights)} cells of {self.layer}"
-        if len(self.weights) == 1 and self.weights[0][-1] == 1:
-            words = f"activation of {self.layer}, cell {', '.join(str(i) for i in index)}"
-        return Question({layer.tensor: seed}, 0.0, "activation", words)
+        return seed
 
 
 @dataclass(frozen=True)
@@ -279,18 +265,31 @@ class Combined(Target):
         return Combined(tuple((weight, part.freeze(reader)) for weight, part in self.terms))
 
     def ask(self, reader: Reader) -> Question:
-        total = Question()
+        total, words = Question(), ""
         for weight, part in self.terms:
-            total = total.plus(part.ask(reader), weight)
-        return Question(total.seeds, total.offset, total.unit, self.spelled())
+            asked = part.ask(reader)
+            total = total.plus(asked, weight)
+            sign = ("minus " if weight < 0 else "") if not words else (" minus " if weight < 0 else " plus ")
+            words += sign + ("" if abs(weight) == 1 else f"{abs(weight):.4g} x ") + asked.words
+        if len(self.terms) > TOLD:
+            words = f"weighted sum of {len(self.terms)} targets"
+        return Question(total.seeds, total.offset, total.unit, words)
 
     def spelled(self) -> str:
         """The sum as text that parses back."""
-        first, *others = [(weight, part.spelling) for weight, part in self.terms]
-        text = f"{first[0]!r}*{first[1]}"
-        for weight, part in others:
-            text += f" {'-' if weight < 0 else '+'} {abs(weight)!r}*{part}"
-        return text
+        return _spelled([(weight, part.spelling) for weight, part in self.terms])
+
+
+def _spelled(terms: Sequence[tuple[float, str]]) -> str:
+    """Return a sum as text; a long one as the sum of its halves, since readers follow only so many levels."""
+    if len(terms) > FLAT:
+        half = len(terms) // 2
+        return f"({_spelled(terms[:half])}) + ({_spelled(terms[half:])})"
+    first, *others = terms
+    text = f"{first[0]!r}*{first[1]}"
+    for weight, part in others:
+        text += f" {'-' if weight < 0 else '+'} {abs(weight)!r}*{part}"
+    return text
 
 
 def top_index(head: Head, logits: Array) -> int:
@@ -334,10 +333,10 @@ def _class_words(reader: Reader, index: int) -> str:
     return f"class {index}" if name in (f"class {index}", str(index)) else f"class {index} ({name})"
 
 
-def _inside(layer: Layer, shape: Sequence[int], index: Sequence[int]) -> None:
+def _inside(name: str, shape: Sequence[int], index: Sequence[int]) -> None:
     if len(index) != len(shape) or any(not 0 <= i < extent for i, extent in zip(index, shape, strict=True)):
         size = " x ".join(str(extent) for extent in shape)
         raise TargetError(
-            f"{layer.name} has no unit {', '.join(str(i) for i in index)}.",
+            f"{name} has no unit {', '.join(str(i) for i in index)}.",
             f"Its size is {size}; each index counts from 0.",
         )

@@ -9,9 +9,11 @@ from typing import Any
 import streamlit as st
 
 from saliency_core.attribution import Attribution
+from saliency_core.errors import DownloadError
 from saliency_core.images import Image, to_png
 from saliency_core.workers.jobs import BusyError, Job
 from saliency_view import compute, panels, pictures, state
+from saliency_view.doctor import doctor
 from saliency_view.facts import facts
 from saliency_view.sidebar import sidebar
 from saliency_view.state import View
@@ -26,7 +28,7 @@ def draw() -> None:
     """Draw the page for the session's view."""
     view = state.current()
     picture = pictures.seen(view)
-    job = compute.ask("explain", "explain", _params(view, picture, view.target), {"image": picture.pixels})
+    job = compute.ask("explain", "explain", params_of(view, picture, view.target), {"image": picture.pixels})
     opened = compute.ask("open", "open", {"model": view.model}, wait=0.3 if job.state == "done" else 0)
     told = opened.result.message if opened.result else {"card": {"labels": []}, "layers": []}
     sidebar(view, told["card"]["labels"], told["layers"])
@@ -36,7 +38,8 @@ def draw() -> None:
     _answer(view, picture, job)
 
 
-def _params(view: View, picture: Image, target: str) -> dict[str, Any]:
+def params_of(view: View, picture: Image, target: str) -> dict[str, Any]:
+    """Return what a worker needs to explain a target in this view."""
     return {
         "model": view.model,
         "target": target,
@@ -57,6 +60,8 @@ def _answer(view: View, picture: Image, job: Job) -> None:
         return
     if job.ended:
         panels.failure(job)
+        if job.state == "failed" and not job.retryable and not isinstance(job.error, DownloadError):
+            doctor(view, image_params(view, picture), picture.pixels, st.container())
         return
     compute.follow(job, f"Explaining with {facts(view.model).title}")
     last: tuple[Job, View] | None = st.session_state.get(SHOWN)
@@ -72,20 +77,24 @@ def _finished(view: View, picture: Image, job: Job) -> None:
     made = panels.attribution(job)
     st.session_state["top_classes"] = [one.index for one in made.predictions[:2]]
     st.markdown(panels.sentence(made))
+    above = st.container()
     left, right = st.columns([3, 1], gap="medium")
     with left:
         look = panels.look_controls(view, made.point.shape[2])
         look = panels.map_viewer(made, look, "map")
         panels.facts_line(made, view)
+        panels.reading(made)
         panels.downloads(made, look)
     with right:
-        unit_grid(view, _image_params(view, picture), picture.pixels)
+        unit_grid(view, image_params(view, picture), picture.pixels)
         panels.predictions(made, "predictions")
         panels.evidence(made, view)
+        doctor(view, image_params(view, picture), picture.pixels, above)
     _ahead(view, picture, made)
 
 
-def _image_params(view: View, picture: Image) -> dict[str, str]:
+def image_params(view: View, picture: Image) -> dict[str, str]:
+    """Return what names the picture."""
     return {"image_name": picture.name, "image_digest": picture.digest, "format": picture.format}
 
 
@@ -93,7 +102,7 @@ def _ahead(view: View, picture: Image, made: Attribution) -> None:
     """Compute the next likely classes while the visitor looks at this one."""
     with suppress(BusyError):  # a busy server has better things to do
         for place, one in enumerate(made.predictions[:AHEAD]):
-            params = _params(view, picture, f"class_logit({one.index})")
+            params = params_of(view, picture, f"class_logit({one.index})")
             compute.ask(
                 f"ahead-{place}", "explain", params, {"image": picture.pixels}, background=True, wait=0
             )

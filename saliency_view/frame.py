@@ -16,13 +16,31 @@ def draw() -> None:
     """Draw the page that the address names."""
     st.set_page_config(page_title="Saliency Lab", page_icon=ICON, layout="wide")
     st.html(STYLE)
-    chosen = st.navigation([_page(place) for place in PAGES], position="top")
+    pages = [_page(place) for place in PAGES]
+    chosen = st.navigation(pages, position="top")
     try:
-        state.current()
+        state.follow_address(chosen.url_path)
         chosen.run()
+        if not state.travels():
+            st.caption(TOO_LONG)
     except SaliencyError as problem:
         panels.problem(problem)
-    state.write_address()
+    _footer([page for page in pages if page.url_path != chosen.url_path])
+    state.write_address(chosen.url_path)
+
+
+def _footer(others: list[Page]) -> None:
+    """Lead on to the other pages, which a phone hides in its menu."""
+    st.divider()
+    with st.container(horizontal=True, gap="medium"):
+        for page in others:
+            st.page_link(page, width="content")
+
+
+TOO_LONG = (
+    f":material/link_off: The spelling of this question is longer than the {state.LONGEST} characters that "
+    "an address can hold, so the address bar leaves it out. The raw map's file keeps it, under *recipe*."
+)
 
 
 def _page(place: Place) -> Page:
@@ -40,7 +58,9 @@ STYLE = """<style>
 [data-testid="stSidebarHeader"] { height: 3.75rem; margin-bottom: 0; }
 [data-testid="stSidebarUserContent"] { padding-top: 0.25rem; }
 .stMainBlockContainer h1 { font-size: 1.75rem; padding: 0 0 0.25rem; }
+[data-testid="stButtonGroup"] button { min-height: 2.5rem; }
 .stMainBlockContainer h2 { font-size: 1.3rem; }
 .stMainBlockContainer h3 { font-size: 1.05rem; }
+[data-testid="stTable"] td { vertical-align: top; overflow-wrap: anywhere; }
 @media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
 </style>"""

@@ -12,7 +12,7 @@ import streamlit as st
 from saliency_core.attribution import Attribution, Prediction
 from saliency_core.errors import DownloadError, SaliencyError
 from saliency_core.grammar import parse
-from saliency_core.render.compose import enlarge, overlay_png, render
+from saliency_core.render.compose import SLIDE, beyond, enlarge, overlay_png, render
 from saliency_core.render.look import Look
 from saliency_core.render.numbers import number_text
 from saliency_core.render.palettes import palettes
@@ -22,15 +22,43 @@ from saliency_core.spec import specs
 from saliency_core.workers.jobs import Job
 from saliency_view import compute, pictures, state
 from saliency_view.components.bars import Bar, bars
-from saliency_view.components.viewer import viewer
+from saliency_view.components.viewer import Box, viewer
 from saliency_view.controls import Options, choose
 from saliency_view.state import View
 from saliency_view.text import plain
 
 QUANTITIES = {"sensitivity": "Gradient", "contribution": "Contribution", "region": "Importance"}
+ENDS = {  # what the two ends of a scale mean, by kind and sign
+    ("sensitivity", "signed"): ("brighter lowers it", "brighter raises it"),
+    ("sensitivity", "positive"): ("no effect", "brighter raises it"),
+    ("sensitivity", "negative"): ("no effect", "brighter lowers it"),
+    ("sensitivity", "magnitude"): ("no effect", "strong effect"),
+    ("contribution", "signed"): ("speaks against it", "speaks for it"),
+    ("contribution", "positive"): ("nothing", "speaks for it"),
+    ("contribution", "negative"): ("nothing", "speaks against it"),
+}
+SCORES = {  # what a score is, by the unit of the map
+    "logit": "A logit is the number that the network computes for a class before all of them are turned into "
+    "probabilities: the larger, the likelier the class.",
+    "probability": "It runs from 0 to 1 and hardly moves when the network is sure; the logit tells more.",
+    "activation": "An activation is the number that one unit inside the network gives on.",
+}
+MEANINGS = {
+    "sensitivity": "Each number of the map says by how much the score changes when that value of the image "
+    "becomes one grey level brighter, of 255, and everything else stays. It is a slope: it holds for small "
+    "changes, and a large slope is not a large share in the answer.",
+    "contribution": "Each number of the map says how much that pixel adds to the score, to first order, "
+    "compared with a black pixel in its place.",
+}
+COLOURS = (
+    "Strong values cover the photo, weak ones let it show through; Map only shows the colours of the scale "
+    "unmixed. What lies beyond the scale has the colour of its end. Colours never change the numbers: the "
+    "readout and the files have them in full."
+)
 CHANNELS = {1: ("gray",), 3: ("red", "green", "blue")}
 CLIPS = (90.0, 95.0, 99.0, 99.9, 100.0)
 NARROW = 152  # pixels
+SPELLED = 160  # characters of a target beside other facts
 
 
 def problem(error: SaliencyError) -> None:
@@ -110,14 +138,17 @@ def _look(look: Look) -> None:
     state.change(look=look.spelling)
 
 
-def map_viewer(made: Attribution, look: Look, key: str, *, busy: bool = False) -> Look:
+def map_viewer(
+    made: Attribution, look: Look, key: str, *, busy: bool = False, box: Box | None = None
+) -> Look:
     """Show the map over the pixels that the model saw; return the look that the visitor has given it there.
 
-    What the visitor sets goes into the address.
+    What the visitor sets goes into the address. `box` frames a part of the photo: top, left, bottom, right.
     """
     photo = photo_of(made)
     reduced = np.asarray(reduce_channels(made.values, look), np.float32)
     end = look.limit or limit(reduced, look.clip)
+    cut = beyond(reduced, end)
     reduced = enlarge(reduced, *photo.shape[:2])
     whole = made.values.ndim == 3 and made.values.shape[:2] == photo.shape[:2]
     offered = [(p.id, p.title, p.family, p.lut) for p in palettes()]
@@ -132,17 +163,27 @@ def map_viewer(made: Attribution, look: Look, key: str, *, busy: bool = False) -
         palette=look.palette,
         opacity=look.opacity,
         threshold=look.threshold,
+        backdrop=look.backdrop,
         units=made.units,
         title=made.words[:1].upper() + made.words[1:],
         note=explain_flat(made.values, look),
         busy=busy,
         quantity=QUANTITIES[made.kind],
         negated=look.sign == "negative",
+        ends=ENDS.get((made.kind, look.sign), ("little", "much")),
+        beyond=cut,
+        box=box,
     )
-    moved = replace(look, palette=shown.palette, opacity=shown.opacity, threshold=shown.threshold)
+    moved = replace(look, palette=shown.palette, opacity=shown.opacity, threshold=shown.threshold,
+                    backdrop=shown.backdrop)  # fmt: skip
     if moved != look:
         state.change(look=moved.spelling)
     return moved
+
+
+def shortened(spelling: str) -> str:
+    """Return a spelling as far as a line of facts has room for it."""
+    return spelling if len(spelling) <= SPELLED else f"{spelling[:SPELLED]} …"
 
 
 def facts_line(made: Attribution, view: View) -> None:
@@ -151,7 +192,7 @@ def facts_line(made: Attribution, view: View) -> None:
     parts = (
         f"Image: {pictures.facts_of(view)}",
         f"Model: {recipe['model']}, SHA-256 {recipe['model_sha256'][:12]}, {recipe['preprocessing']}",
-        f"Recipe: {recipe['method']} of {recipe['explained']}, fit {recipe['fit']}",
+        f"Recipe: {recipe['method']} of {shortened(recipe['explained'])}, fit {recipe['fit']}",
         f"{made.seconds:.3f} s",
     )
     st.caption(plain(" · ".join(parts)), help="Every number on this page belongs to what is named here.")
@@ -164,14 +205,14 @@ def sentence(made: Attribution) -> str:
     said = ""
     if made.predictions:
         top = made.predictions[0]
-        sure = "" if top.probability is None else f" ({top.probability:.1%})"
+        sure = "" if top.probability is None else f" ({100 * top.probability:.1f} %)"
         said = f"The network says **{plain(top.label)}**{plain(sure)}. "
     if made.values.ndim != 3 or not made.values.any():
         return said
     row, col, channel = (int(n) for n in np.unravel_index(np.abs(made.values).argmax(), made.values.shape))
     value = float(made.values[row, col, channel])
     names = CHANNELS.get(made.values.shape[2])
-    which = f"{names[channel]} at " if names and len(names) > 1 else ""
+    which = f"{names[channel]} at " if names and len(names) > 1 else "the pixel at "
     place = f"{which}row {row}, column {col}"
     moves = "raises" if value > 0 else "lowers"
     amount = number_text(abs(value))
@@ -226,14 +267,30 @@ def evidence(made: Attribution, view: View) -> None:
     if not found:
         st.caption("This map is no derivative, so no finite difference can confirm it.")
         return
-    mark = ":material/check_circle:" if found["good"] else ":material/error:"
-    colour = "green" if found["good"] else "red"
-    aside = " beside a kink" if found["beside"] else ""
-    gap = plain(format(found["error"], ".1e"))
-    st.markdown(
-        f":{colour}[{mark}] **Checked:** map and network differ by {gap}{aside}",
-        help=plain(_evidence_help(found)),
-    )
+    st.markdown(_verdict(found), help=plain(_evidence_help(found)))
+
+
+def _verdict(found: Mapping[str, Any]) -> str:
+    """Return in one line whether map and network agree, as markdown."""
+    if not any((*found["predicted"], *found["measured"])):
+        return (
+            ":material/info: Nothing to check: neither map nor network changes along three random directions"
+        )
+    aside = " beside a kink" if found["beside"] or found.get("exactly") is not None else ""
+    gap = plain(f"{number_text(found['error'])} (relative){aside}")
+    if found["good"]:
+        return f":green[:material/check_circle:] **Checked:** map and network agree within {gap}"
+    return f":red[:material/error:] **Doubtful:** map and network differ by {gap}"
+
+
+def reading(made: Attribution) -> None:
+    """Explain, folded away, what the numbers and colours of this map mean."""
+    unit = made.units.removesuffix(" per grey level")
+    score = f"The score is the {made.words}, now {number_text(made.score)}."
+    lines = [score + (f" {SCORES[unit]}" if unit in SCORES else ""), MEANINGS.get(made.kind, ""), COLOURS]
+    with st.expander("How to read this map"):
+        for line in filter(None, lines):
+            st.markdown(plain(line))
 
 
 def _evidence_help(found: Mapping[str, Any]) -> str:
@@ -260,7 +317,7 @@ def downloads(made: Attribution, look: Look) -> None:
     name = f"saliency-{made.recipe['model']}-{made.recipe['image_sha256'][:8]}"
 
     def overlay() -> bytes:
-        return overlay_png(render(made, photo_of(made), look))
+        return overlay_png(render(made, photo_of(made), look), SLIDE)
 
     def figure(form: str) -> bytes:
         from saliency_core.render.figures import figure as draw

@@ -14,11 +14,10 @@ import streamlit as st
 from saliency_core.gallery import sample
 from saliency_core.images import Image, fit, read_image, thumbnail
 from saliency_view.facts import facts
-from saliency_view.state import OWN, View
+from saliency_view.state import OWN, OWN_KEY, View
 
 T = TypeVar("T")
 MOST_KEPT = 64
-OWN_KEY = "own_picture"
 _kept: OrderedDict[Hashable, object] = OrderedDict()
 _lock = threading.Lock()
 
@@ -29,7 +28,7 @@ def picture(view: View) -> Image:
         pixels, name, digest, form, notices = st.session_state[OWN_KEY]
         return Image(pixels, name, digest, form, tuple(notices))
     found = sample(view.image)
-    return _remember(("sample", view.image), lambda: read_image(found.read(), name=found.title))
+    return remember(("sample", view.image), lambda: read_image(found.read(), name=found.title))
 
 
 def seen(view: View) -> Image:
@@ -37,7 +36,7 @@ def seen(view: View) -> Image:
     whole = picture(view)
     height, width, _ = facts(view.model).input
     key = ("seen", whole.digest, height, width, view.fit)  # no name: others may call the same file otherwise
-    return replace(whole, pixels=_remember(key, lambda: _fitted(whole, height, width, view.fit)))
+    return replace(whole, pixels=remember(key, lambda: _fitted(whole, height, width, view.fit)))
 
 
 def take(data: bytes, name: str) -> None:
@@ -70,7 +69,7 @@ def notices_of(view: View) -> list[str]:
 
 def small(id: str, side: int) -> bytes:
     """Return a gallery picture's thumbnail as PNG bytes."""
-    return _remember(
+    return remember(
         ("small", id, side), lambda: thumbnail(read_image(sample(id).read(), name=sample(id).title), side)
     )
 
@@ -92,7 +91,7 @@ def _fitted(whole: Image, height: int, width: int, how: str) -> np.ndarray:
     return fit(whole, height, width, whole.pixels.shape[2], how).astype(np.uint8)
 
 
-def _remember(key: Hashable, make: Callable[[], T]) -> T:
+def remember(key: Hashable, make: Callable[[], T]) -> T:
     """Return what was made for this key before, or make it; the oldest of many is let go."""
     with _lock:
         if key in _kept:

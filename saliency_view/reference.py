@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
-from typing import Any
 
 import streamlit as st
 
+from saliency_core.models.catalogue import CATALOGUE
 from saliency_core.models.opening import menu
+from saliency_core.references import BIBLIOGRAPHY
 from saliency_core.registry import Registered, table
 from saliency_core.spec import REQUIRED, specs
 from saliency_view import compute
@@ -25,10 +27,7 @@ def draw() -> None:
         _models()
     with methods:
         for cls in _offered("method"):
-            _entry(
-                cls,
-                [("Values", "kind"), ("Formula", "formula"), ("Source", "cites"), ("Misleads", "misleads")],
-            )
+            _entry(cls, [("Values", "kind"), ("Formula", "formula"), ("Misleads", "misleads")])
     with targets:
         for cls in _offered("target"):
             _entry(cls, [])
@@ -38,8 +37,24 @@ def draw() -> None:
 
 def _models() -> None:
     st.write("Bundled models run at once. ImageNet networks are downloaded when they are first chosen.")
-    rows = [{"Model": e.title, "Name": e.name, "Facts": e.facts, "About": e.about} for e in menu()]
-    st.dataframe(rows, hide_index=True, width="stretch")
+    _rows({"Model": f"{e.title} ({e.name})", "Facts": e.facts, "About": e.about} for e in menu())
+    st.subheader("Papers of the ImageNet networks")
+    for entry in CATALOGUE.values():
+        for key in entry.cites:
+            st.markdown(f"**{plain(entry.title)}:** {_paper(key)}")
+
+
+def _paper(key: str) -> str:
+    """Return a reference as markdown, with the title as a link."""
+    one = BIBLIOGRAPHY[key]
+    return f"{plain(one.who)}: [{plain(one.title)}]({one.url}). {plain(one.venue)}, {one.year}."
+
+
+def _rows(rows: Iterable[Mapping[str, str]]) -> None:
+    """Show a table whose long texts wrap."""
+    shown = [{name: plain(text) for name, text in row.items()} for row in rows]
+    if shown:
+        st.table(shown, hide_index=True)
 
 
 def _offered(family: str) -> list[type[Registered]]:
@@ -50,10 +65,10 @@ def _entry(cls: type[Registered], facts: list[tuple[str, str]]) -> None:
     st.subheader(plain(cls.title))
     st.write(plain(cls.summary()))
     for title, name in facts:
-        value: Any = getattr(cls, name, "")
-        text = ", ".join(value) if isinstance(value, tuple) else value
-        if text:
+        if text := getattr(cls, name, ""):
             st.markdown(f"**{title}:** {plain(text)}")
+    for key in cls.cites:
+        st.markdown(f"**Source:** {_paper(key)}")
     settings = [
         {
             "Setting": name,
@@ -63,18 +78,8 @@ def _entry(cls: type[Registered], facts: list[tuple[str, str]]) -> None:
         }
         for name, spec in specs(cls).items()
     ]
-    if settings:
-        st.dataframe(settings, hide_index=True, width="stretch")
-    st.code(_spelling(cls), language=None)
-
-
-def _spelling(cls: type[Registered]) -> str:
-    """Return how the thing is written in the address bar and on the command line."""
-    parts = [
-        f"{name}=..." if spec.default is REQUIRED else f"{name}={spec.default!r}"
-        for name, spec in specs(cls).items()
-    ]
-    return f"{cls.id}({', '.join(parts)})"
+    _rows(settings)
+    st.code(cls.pattern(), language=None)
 
 
 def _system() -> None:
@@ -93,7 +98,7 @@ def _system() -> None:
         st.error(plain(status.trouble))
     rows = [{"Part": "Python", "Version": platform.python_version()}]
     rows += [{"Part": name, "Version": version(name)} for name in PARTS]
-    st.dataframe(rows, hide_index=True)
+    _rows(rows)
     st.caption(
         "Pictures stay in memory and leave this machine never; the only thing fetched from the network are "
         "weights of ImageNet networks, when one is chosen."

@@ -14,11 +14,21 @@ from saliency_core.grammar import parse
 from saliency_core.images import HOWS
 from saliency_core.registry import table
 from saliency_core.spec import REQUIRED, specs
-from saliency_core.targets import OUTPUT, Combined, OutputSeed, Target, class_name
+from saliency_core.targets import (
+    OUTPUT,
+    Combined,
+    LayerChannel,
+    LayerUnit,
+    OutputSeed,
+    Target,
+    class_name,
+)
 from saliency_view import pictures, state
 from saliency_view.components.gallery import Shot, gallery
 from saliency_view.controls import Options, choose, settings
 from saliency_view.facts import Facts, entries, facts
+from saliency_view.panels import shortened
+from saliency_view.sitemap import PAGES
 from saliency_view.state import OWN, View
 from saliency_view.text import plain
 
@@ -28,21 +38,30 @@ FIT_TITLES = {"crop": "Crop to the centre", "stretch": "Stretch to fit", "pad": 
 THUMBNAIL = 96
 
 
-def sidebar(view: View, labels: Sequence[str], layers: Layers) -> None:
-    """Draw the four questions; an answer changes the view and draws the page anew."""
+def sidebar(view: View, labels: Sequence[str], layers: Layers, *, target: bool = True) -> None:
+    """Draw the four questions; an answer changes the view and draws the page anew.
+
+    A page that asks in its own way what to explain leaves the `target` out.
+    """
     known = facts(view.model)
     with st.sidebar:
         _model(view, known)
         _image(view, known)
-        _target(view, known, labels or known.labels, layers)
+        if target:
+            _target(view, known, labels or known.labels, layers)
         _method(view)
 
 
 def _model(view: View, known: Facts) -> None:
     st.subheader("Model")
-    names = Options(list(entries()), lambda name: entries()[name].title)
+    names = Options(list(entries()), _menu_line)
     choose("Model", "model", names, view.model, lambda name: _change(model=name), bare=True)
     st.caption(plain(known.line))
+
+
+def _menu_line(name: str) -> str:
+    entry = entries()[name]
+    return f"{entry.title} ({entry.megabytes:.0f} MB download)" if entry.megabytes else entry.title
 
 
 def _image(view: View, known: Facts) -> None:
@@ -68,7 +87,12 @@ def _image(view: View, known: Facts) -> None:
     height, width, _ = known.input
     title = f"Fit to {width} x {height} px"
     choose(
-        title, "fit", fits, view.fit, lambda how: state.change(fit=how), help="How it meets the model's size."
+        title,
+        "fit",
+        fits,
+        view.fit,
+        lambda how: state.change(fit=how),
+        help="What happens to a picture of another size than the model takes.",
     )
 
 
@@ -81,7 +105,8 @@ def _take(key: str) -> None:
         pictures.take(given.getvalue(), given.name)
         state.change(image=OWN)
     except SaliencyError as problem:
-        state.tell("picture", [str(problem)])
+        kept = pictures.picture(state.current()).name
+        state.tell("picture", [f"{problem} Shown is still {kept}."])
 
 
 def _target(view: View, known: Facts, labels: Sequence[str], layers: Layers) -> None:
@@ -96,12 +121,21 @@ def _target(view: View, known: Facts, labels: Sequence[str], layers: Layers) -> 
     kinds = Options(list(offered), lambda id: offered[id].title)
     choose("Target", "target-kind", kinds, target.id, lambda id: _switch(id, known, layers), bare=True)
     if isinstance(target, Combined | OutputSeed):
-        st.caption(plain(view.target))
+        st.caption(plain(shortened(view.target)))
+        _elsewhere("Edit this weighting", "output-gradient", "tune")
         return
+    if isinstance(target, LayerUnit | LayerChannel):
+        _elsewhere("Choose it in the layer browser", "units", "grid_view")
     current = {name: getattr(target, name) for name in specs(target)}
     options = _options(target, known.classes, labels, layers)
     settings("target", type(target), current, lambda n, v: _set(target, n, v, layers), options,
              _limits(current.get("layer"), layers))  # fmt: skip
+
+
+def _elsewhere(label: str, url_path: str, icon: str) -> None:
+    """Draw a button that leads to a page made for this question; the view goes along."""
+    if st.button(label, key=f"to-{url_path}", icon=f":material/{icon}:", width="stretch"):
+        st.switch_page(next(place.file for place in PAGES if place.url_path == url_path))
 
 
 def _fits(id: str, classes: bool, layers: bool) -> bool:

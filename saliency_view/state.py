@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -19,6 +20,9 @@ from saliency_view.facts import Facts, default_target, facts
 KEY = "view"
 LONGEST = 8000
 OWN = "own"  # the image id of a visitor's own picture, which no address can hold
+OWN_KEY = "own_picture"
+WRITTEN = "written"  # what this session has put into the address bar, on which page and when
+LAG_S = 1.0  # a browser may ask once more with the address that it had before the last change
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,34 @@ def change(**words: Any) -> None:
         tell(kind, [])
 
 
-def write_address() -> None:
+def follow_address(page: str) -> None:
+    """Take the view from the address bar after the visitor went back or forward on a page, or edited it."""
+    given = dict(st.query_params)
+    last = st.session_state.get(WRITTEN)
+    if not given or last is None or last["page"] != page or given == last["words"]:
+        return
+    if given == last["before"] and time.monotonic() - last["at"] < LAG_S:
+        return
+    st.session_state[KEY] = asdict(_from_address())
+
+
+def write_address(page: str) -> None:
     """Put the view into the address bar, so that copying it reproduces the page."""
-    wanted = asdict(current())
-    if dict(st.query_params) != wanted:
+    wanted, given = asdict(current()), dict(st.query_params)
+    if not travels():
+        del wanted["target"]
+    last = st.session_state.get(WRITTEN)
+    said = last is not None and (last["page"], last["words"]) == (page, wanted)
+    if said and given in (wanted, {}):
+        return  # a page is entered without words; to write them again would close the way back
+    if given != wanted:
         st.query_params.from_dict(wanted)
+    st.session_state[WRITTEN] = {"page": page, "words": wanted, "before": given, "at": time.monotonic()}
+
+
+def travels() -> bool:
+    """Tell whether the address bar can hold the question as it is asked now."""
+    return len(current().target) <= LONGEST
 
 
 def tell(kind: str, sentences: list[str]) -> None:
@@ -112,8 +139,11 @@ def _from_address() -> View:
             view = candidate
         except SaliencyError as problem:
             wrong.append(str(problem))
-    if view.image == OWN:
-        view = replace(view, image="")
-        wrong.append("The link was made with a picture of its owner's, which does not travel with it.")
+    if view.image == OWN and OWN_KEY not in st.session_state:
+        view = replace(view, image="").settled()
+        wrong.append(
+            "This address was made with an own picture, which stays with the visit that opened it. "
+            f"Shown instead is {sample(view.image).title}; upload the picture again to go on with it."
+        )
     tell("address", wrong)
     return view.settled()

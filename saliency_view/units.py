@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from saliency_core.errors import TargetError
 from saliency_core.grammar import parse
 from saliency_core.render.palettes import DIVERGING, palettes
 from saliency_core.targets import LayerUnit, OutputSeed
+from saliency_core.weights import MOST_WEIGHTS
 from saliency_core.workers.jobs import Job
 from saliency_view import compute, state
 from saliency_view.components.grid import LARGEST, grid
@@ -30,16 +32,16 @@ def unit_grid(view: View, image: Mapping[str, Any], pixels: np.ndarray) -> None:
     if job.state != "done" or job.result is None:
         return
     values = job.result.arrays["values"]
-    channel = target.channel if isinstance(target, LayerUnit) else _channel_of(target)
-    if values.ndim != 3 or max(values.shape[:2]) > LARGEST or channel >= values.shape[2]:
+    seed = _seed(target, values.shape) if values.ndim == 3 else None
+    if seed is None or max(values.shape[:2]) > LARGEST:
         return
-    plane = values[..., channel]
-    weights = _weights(target, plane.shape, channel)
+    channel = target.channel if isinstance(target, LayerUnit) else _channel_of(target, seed)
+    plane, weights = values[..., channel], seed[..., channel].astype(float)
     end = float(np.abs(plane).max())
     chosen = grid(key=f"units-{view.model}-{target.layer}-{channel}", values=plane, weights=weights,
                   title=_title(target, channel), unit="activation", limit=end,
                   lut=palettes(DIVERGING)[0].lut)  # fmt: skip
-    _take(target, weights, chosen, channel)
+    _take(target, seed, chosen, channel)
 
 
 @st.fragment(run_every=0.3)
@@ -49,19 +51,21 @@ def _await(job: Job) -> None:
     st.caption("Reading the layer …")
 
 
-def _channel_of(target: OutputSeed) -> int:
-    return int(target.weights[0][-2])
+def _channel_of(target: OutputSeed, seed: np.ndarray) -> int:
+    """Return the first channel with a weight, or the one that a row of weights names."""
+    used = np.flatnonzero(seed.reshape(-1, seed.shape[-1]).any(0))
+    named = 0 if isinstance(target.weights, str) else int(target.weights[0][-2])
+    return int(used[0]) if len(used) else named
 
 
-def _weights(target: LayerUnit | OutputSeed, shape: tuple[int, ...], channel: int) -> np.ndarray:
-    """Return the output gradient on one channel of the layer, as it is asked now."""
-    weights = np.zeros(shape)
-    rows = [(target.row, target.col, channel, 1.0)] if isinstance(target, LayerUnit) else target.weights
-    for *index, weight in rows:
-        row, col, at = (int(n) for n in index[-3:])
-        if at == channel and row < shape[0] and col < shape[1]:
-            weights[row, col] += weight
-    return weights
+def _seed(target: LayerUnit | OutputSeed, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Return the output gradient on the layer, or None where the target does not fit it."""
+    if isinstance(target, LayerUnit):
+        target = OutputSeed([[target.row, target.col, target.channel, 1.0]], target.layer)
+    try:
+        return target.dense(shape)
+    except TargetError:
+        return None
 
 
 def _title(target: LayerUnit | OutputSeed, channel: int) -> str:
@@ -71,9 +75,9 @@ def _title(target: LayerUnit | OutputSeed, channel: int) -> str:
     return f"Output gradient on {where}: press cells to switch them, shift and press to give a weight"
 
 
-def _take(target: Any, before: np.ndarray, chosen: list[tuple[int, int, float]], channel: int) -> None:
+def _take(target: Any, seed: np.ndarray, chosen: list[tuple[int, int, float]], channel: int) -> None:
     """Turn pressed cells into a new target."""
-    after = np.zeros_like(before)
+    before, after = seed[..., channel], np.zeros(seed.shape[:2], np.float32)
     for row, col, weight in chosen:
         after[row, col] = weight
     if np.array_equal(before, after):
@@ -85,8 +89,12 @@ def _take(target: Any, before: np.ndarray, chosen: list[tuple[int, int, float]],
         row, col = (int(n) for n in added[-1])
         state.change(target=LayerUnit(target.layer, row, col, channel).spelling)
     else:
-        rows = [list(row) for row in target.weights if int(row[-2]) != channel]
+        others = seed.copy()
+        others[..., channel] = 0
+        rows = [[*place, float(others[tuple(place)])] for place in np.argwhere(others).tolist()]
         rows += [[row, col, channel, weight] for row, col, weight in chosen]
         rows = rows or [[0, 0, channel, 0.0]]  # nothing is asked: a gradient of zeros
-        state.change(target=OutputSeed(rows, target.layer).spelling)
+        many = len(rows) > MOST_WEIGHTS
+        others[..., channel] = after
+        state.change(target=OutputSeed(others if many else rows, target.layer).spelling)
     st.rerun()

@@ -11,8 +11,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from saliency_core.models.opening import menu  # noqa: E402
-from saliency_core.registry import Registered, table  # noqa: E402
-from saliency_core.spec import REQUIRED, Spec, specs  # noqa: E402
+from saliency_core.registry import table  # noqa: E402
 
 README = ROOT / "README.md"
 
@@ -20,7 +19,7 @@ README = ROOT / "README.md"
 def registered(family: str) -> str:
     """The table of a family: spelling with its settings, and the sentence that says what it is."""
     shown = [cls for cls in table(family).values() if not cls.hidden]
-    return _markdown(("Spelling", "What it is"), ((f"`{_spelling(cls)}`", cls.summary()) for cls in shown))
+    return _markdown(("Spelling", "What it is"), ((f"`{cls.pattern()}`", cls.summary()) for cls in shown))
 
 
 def models() -> str:
@@ -45,14 +44,6 @@ def written(text: str) -> str:
             raise ValueError(f"README.md has no place for the table {name!r}.")
         text = f"{before}{opening}{body}{closing}{after}"
     return text
-
-
-def _spelling(cls: type[Registered]) -> str:
-    return f"{cls.id}({', '.join(_argument(name, spec) for name, spec in specs(cls).items())})"
-
-
-def _argument(name: str, spec: Spec) -> str:
-    return name if spec.default is REQUIRED else f"{name}={spec.default!r}"
 
 
 def _markdown(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -8,6 +8,7 @@ browser reported an error or a failed request.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ SIZES = ((1440, 900), (1280, 720), (390, 844))
 SCHEMES = ("light", "dark")
 PHONE = 500  # pixels: narrower is a phone, with touch and a dense screen
 LONGEST = 8000
+LOOKED_UP = re.compile(r"404.*/[\w-]+/_stcore/(health|host-config)")  # Streamlit looks for its root this way
 SETTLE_MS = 700  # for the page to take its new length
 ERROR = "[data-testid=stAlertContentError], [data-testid=stException]"
 LENGTH = "() => document.querySelector('[data-testid=stMain]').scrollHeight"
@@ -101,9 +103,19 @@ def made(browser: Any, url: str, visit: Visit, out: Path) -> list[str]:
     return complaints
 
 
-def listen(page: Any, tell: Callable[[str], None]) -> None:
+def listen(page: Any, complain: Callable[[str], None]) -> None:
     """Report what a browser's console shows in red, exceptions, and requests that failed."""
-    page.on("console", lambda said: tell(f"console: {said.text}") if said.type == "error" else None)
+
+    def tell(complaint: str) -> None:
+        if not LOOKED_UP.search(complaint):
+            complain(complaint)
+
+    page.on(
+        "console",
+        lambda said: (
+            tell(f"console: {said.text} {said.location.get('url')}") if said.type == "error" else None
+        ),
+    )
     page.on("pageerror", lambda error: tell(f"exception: {error}"))
     page.on("requestfailed", lambda asked: tell(f"failed: {asked.url} {asked.failure}"))
     page.on("response", lambda got: tell(f"status {got.status}: {got.url}") if got.status >= 400 else None)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 from saliency_core.engine.runtime import tensorflow
-from saliency_core.errors import ModelError
+from saliency_core.errors import DownloadError, ModelError
 from saliency_core.models.catalogue import LABELS, Application, Weights, application
 from saliency_core.models.download import MEGABYTE, OnProgress, fetch, set_aside
 
 Tell = Callable[[float, float, str], None]  # done, of how much, in words
 CLASSES = 1000
+NAMES_TIMEOUT_S = 5.0  # nobody waits long for names
+
+log = logging.getLogger(__name__)
 
 
 def build(entry: Application, weights: Path | Literal["random"], seed: int = 0) -> Any:
@@ -50,16 +54,33 @@ def imagenet_labels(path: Path) -> tuple[str, ...]:
         ) from problem
 
 
+def class_names(tell: Tell | None = None) -> tuple[str, ...]:
+    """Return the names of the 1000 ImageNet classes, or none where they cannot be fetched; that is told."""
+    told = _in_words(LABELS, "class names", tell)
+    try:
+        return imagenet_labels(fetch(LABELS, on_progress=told, timeout_s=NAMES_TIMEOUT_S))
+    except DownloadError as problem:
+        log.warning("The classes have numbers instead of names: %s", problem.problem)
+        if tell is not None:
+            tell(1, 1, "the names of the classes cannot be fetched; they have numbers for now")
+        return ()
+
+
 def open_application(id: str, on_progress: Tell | None = None) -> tuple[Any, Application, tuple[str, ...]]:
     """Return the Keras model, the catalogue entry and the class names, downloading what is missing.
 
-    `on_progress(done, total, words)` is called while megabytes arrive and may raise to stop.
-    Raises ModelError for an unknown id and DownloadError where the network fails.
+    `on_progress(done, total, words)` is called while megabytes arrive and may raise to stop. There are
+    no names where they cannot be fetched. Raises ModelError for an unknown id and DownloadError where
+    the weights cannot be.
     """
     entry = application(id)
-    labels = imagenet_labels(fetch(LABELS, on_progress=_in_words(LABELS, "class names", on_progress)))
     told = _in_words(entry.weights, entry.title, on_progress)
-    path = fetch(entry.weights, on_progress=told)
+    try:
+        path = fetch(entry.weights, on_progress=told)
+    except DownloadError as problem:
+        needs = f"{entry.title} needs its ImageNet weights, {entry.megabytes:.0f} MB:"
+        raise DownloadError(f"{needs} {problem.problem}", problem.hint) from problem
+    labels = class_names(on_progress)
     try:
         return build(entry, path), entry, labels
     except ModelError:

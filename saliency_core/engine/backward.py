@@ -18,7 +18,7 @@ def quick_backward(graph: Any, weights: Mapping[str, Array]) -> Any:
     """Return the graph with its plain convolutions marked: stride 1, SAME, odd constant kernels, no dilation.
 
     Their derivative by the input is the convolution of the output gradient with the kernel turned by
-    half a turn, inputs and outputs exchanged. The kernel's own derivative is not offered.
+    half a turn, inputs and outputs exchanged within each group. The kernel's own derivative is not offered.
     """
     _register()
     known = nodes.constants(graph, weights)
@@ -47,7 +47,13 @@ def _register() -> None:
     tf = tensorflow()
 
     def convolution(op: Any, gradient: Any) -> list[Any]:
-        turned = tf.transpose(tf.reverse(op.inputs[1], [0, 1]), [0, 1, 3, 2])
+        image, kernel = op.inputs
+        high, wide, inner, outer = kernel.shape
+        groups = image.shape[-1] // inner
+        turned = tf.reshape(tf.reverse(kernel, [0, 1]), [high, wide, inner, groups, outer // groups])
+        turned = tf.reshape(
+            tf.transpose(turned, [0, 1, 4, 3, 2]), [high, wide, outer // groups, groups * inner]
+        )
         return [tf.nn.conv2d(gradient, turned, 1, "SAME"), None]
 
     def depthwise(op: Any, gradient: Any) -> list[Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
 from saliency_core.arrays import Array
-from saliency_core.engine import backward, fold, nodes, pad, precision
+from saliency_core.engine import backward, fold, nodes, pad, precision, signs
 from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.inspect import Anatomy, examine
 from saliency_core.engine.runtime import tensorflow
@@ -28,7 +28,7 @@ OUTPUT_LEAKS = (KeyError, ValueError)
 class Form:
     """What makes two questions different programs: everything else enters as a tensor."""
 
-    kind: str  # "read" | "score" | "gradient" | "top" | "layer" | "kernel" | "carried" | "back" | "constant"
+    kind: str  # "read", "channels", "score", "gradient", "top", "layer", "kernel", "carried", "back", "constant"
     tensors: tuple[str, ...]
     rows: int
     at: str = ""
@@ -46,11 +46,13 @@ class Compiled:
     def __init__(self, frozen: Frozen) -> None:
         self.frozen = frozen.slim()
         self._weights = dict(frozen.weights)
-        raw = nodes.parse_graph(frozen.graph)
-        self._weights.update(nodes.take_weights(raw))
-        graph = fold.tidy(raw, [frozen.output], self._weights)
-        found = examine(frozen, graph, nodes.constants(graph, self._weights))
-        self.plain, self.anatomy = _with_probabilities(frozen, graph, found)
+        graph = nodes.parse_graph(frozen.graph)
+        self._weights.update(nodes.take_weights(graph))
+        norm = signs.first_norm(frozen, graph)  # tidying leaves nothing of what it met in training
+        graph = fold.tidy(graph, [frozen.output], self._weights)
+        anatomy = examine(frozen, graph, nodes.constants(graph, self._weights))
+        anatomy = replace(anatomy, signs=replace(anatomy.signs, norm=norm))
+        self.plain, self.anatomy = _with_probabilities(frozen, graph, anatomy)
         shapes = {nodes.tensor_of(frozen.input): frozen.shape, **self.anatomy.tensors}
         folded = fold.fold_norms(self.plain, self._ends(), self._weights)
         self.norms_folded = len(folded.node) < len(self.plain.node)
@@ -157,6 +159,10 @@ class _Program:
         form = self.form
         if form.kind == "read":
             return self._import(pixels, form.tensors)
+        if form.kind == "channels":
+            head = self._head_tensors()
+            found = self._import(pixels, [*head, *form.tensors])
+            return [*found[: len(head)], *map(_by_channel, found[len(head) :])]
         if form.kind == "top":
             return self._top(pixels)
         if form.kind == "kernel":
@@ -206,9 +212,12 @@ class _Program:
         seed = tf.reshape(winner, tf.shape(logits))
         return [_score([logits], [seed]), _derivative([logits], pixels, [seed], self.form), *extras]
 
-    def _extras_of_head(self, pixels: Any) -> list[Any]:
+    def _head_tensors(self) -> list[str]:
         head = self.anatomy.head
-        return self._import(pixels, [name for name in (head.logits, head.probabilities) if name])
+        return [name for name in (head.logits, head.probabilities) if name]
+
+    def _extras_of_head(self, pixels: Any) -> list[Any]:
+        return self._import(pixels, self._head_tensors())
 
     def kernel_shape(self, name: str) -> list[int]:
         """Return the shape of the constant that a convolution uses as kernel."""
@@ -262,6 +271,15 @@ def _derivative(tensors: Sequence[Any], wanted: Any, seeds: Sequence[Any], form:
     return tf.convert_to_tensor(found)
 
 
+def _by_channel(tensor: Any) -> Any:
+    """Return mean, variance and largest value of each channel of each row, (rows, 3, channels)."""
+    tf = tensorflow()
+    values = tf.cast(tensor, tf.float32)
+    values = tf.reshape(values, [tf.shape(values)[0], -1, tf.shape(values)[-1]])
+    mean, variance = tf.nn.moments(values, [1])
+    return tf.stack([mean, variance, tf.reduce_max(values, 1)], 1)
+
+
 def _wide(array: Array) -> Array:
     """Half precision leaves the engine as float32, so that everybody computes with the same type."""
     return array.astype(np.float32) if array.dtype.itemsize == 2 else array
@@ -277,8 +295,6 @@ def _with_probabilities(frozen: Frozen, graph: Any, anatomy: Anatomy) -> tuple[A
     if port not in ("", "0"):
         softmax.input[0] = head.logits
     softmax.attr["T"].type = tensorflow().float32.as_datatype_enum
-    from dataclasses import replace
-
     tensor = nodes.tensor_of(SOFTMAX)
     tensors = {**anatomy.tensors, tensor: anatomy.tensors[head.logits]}
     return graph, replace(anatomy, head=replace(head, probabilities=tensor), tensors=tensors)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from saliency_core.arrays import Array
-from saliency_core.engine import nodes
+from saliency_core.engine import nodes, receptive, signs
 from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.runtime import tensorflow
 from saliency_core.errors import ModelError, TargetError
-from saliency_core.models.anatomy import Head, Layer
+from saliency_core.models.anatomy import WHOLE, Field, Head, Layer, Signs
 
 PASSING = {"Identity", "Reshape", "Squeeze", "Cast", "ExpandDims"}
 HEADS = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Sigmoid": "sigmoid"}
@@ -51,10 +51,12 @@ class Anatomy:
     layers: tuple[Layer, ...]
     tensors: dict[str, tuple[int, ...]]  # every tensor that depends on the image, shape without batch
     operations: dict[str, int]
+    fields: dict[str, Field]  # what each tensor can see of the image
     parameters: int
     activations: int  # numbers computed for one image
     first: FirstConvolution | None  # that sees the image
     batch: int  # images that go through at once, 0 for any number
+    signs: Signs = Signs()
 
     def find(self, name: str) -> Layer:
         """Return a layer by its name or any tensor by its own; raises TargetError with the nearest names."""
@@ -63,7 +65,7 @@ class Anatomy:
                 return layer
         tensor = nodes.tensor_of(name)
         if tensor in self.tensors:
-            return Layer(name, tensor, self.tensors[tensor], "tensor")
+            return Layer(name, tensor, self.tensors[tensor], "tensor", self.fields.get(tensor, WHOLE))
         near = difflib.get_close_matches(name, [layer.name for layer in self.layers], 3, 0.3)
         hint = f"Nearest: {', '.join(near)}." if near else "See model.layers for the list."
         raise TargetError(f"The model has no layer {name[:80]!r}.", hint)
@@ -71,25 +73,30 @@ class Anatomy:
 
 def examine(frozen: Frozen, graph: Any, constants: Mapping[str, Array]) -> Anatomy:
     """Look through a graph: shapes, layers in order, head and logits, sizes."""
-    shapes, floats = _shapes(frozen, graph)
+    whole, floats = _shapes(frozen, graph)
+    shapes = {name: shape[1:] for name, shape in whole.items() if shape[0] == (frozen.batch or 1)}
     depends = _on_the_image(graph, frozen.input)
     tensors = {
         name: shape for name, shape in shapes.items() if nodes.node_of(name) in depends and name in floats
     }
+    canvas = {nodes.tensor_of(frozen.input): (frozen.batch or 1, *frozen.shape)}
+    seen = receptive.fields(graph, frozen.input, {**whole, **canvas}, constants)
     return Anatomy(
         head=_head(frozen, graph, tensors),
-        layers=_layers(graph, tensors, frozen.input),
+        layers=_layers(graph, tensors, seen, frozen.input),
         tensors=tensors,
+        fields={name: seen.get(name, WHOLE) for name in tensors},
         operations=dict(Counter(node.op for node in graph.node if node.op not in ("Const", "Placeholder"))),
         parameters=sum(int(w.size) for w in constants.values() if w.dtype.kind == "f" and w.ndim > 0),
         activations=sum(_size(shape) for shape in tensors.values()),
         first=_first_convolution(graph, set(constants)),
         batch=frozen.batch,
+        signs=signs.read(frozen, graph, depends, floats, dict(constants)),
     )
 
 
 def _shapes(frozen: Frozen, graph: Any) -> tuple[dict[str, tuple[int, ...]], set[str]]:
-    """Return the shape for one image of every tensor whose shape is known, and which are float."""
+    """Return the shape, with a batch of 1, of every tensor whose shape is known, and which are float."""
     tf = tensorflow()
     with tf.Graph().as_default() as space:
         pixels = tf.compat.v1.placeholder(tf.float32, [frozen.batch or 1, *frozen.shape], name="one_image")
@@ -101,7 +108,7 @@ def _shapes(frozen: Frozen, graph: Any) -> tuple[dict[str, tuple[int, ...]], set
                 "Give the size, and for a SavedModel the signature, that it was made for.",
             ) from problem
         outputs = [tensor for op in space.get_operations() for tensor in op.outputs]
-    known = {t.name: tuple(t.shape[1:]) for t in outputs if t.shape.is_fully_defined() and t.shape.rank}
+    known = {t.name: tuple(t.shape) for t in outputs if t.shape.is_fully_defined() and t.shape.rank}
     return known, {t.name for t in outputs if t.dtype.is_floating}
 
 
@@ -132,7 +139,9 @@ def _head(frozen: Frozen, graph: Any, tensors: dict[str, tuple[int, ...]]) -> He
     return Head("map", frozen.output, "", 0, f"a map of units ({last.name})")
 
 
-def _layers(graph: Any, tensors: dict[str, tuple[int, ...]], source: str) -> tuple[Layer, ...]:
+def _layers(
+    graph: Any, tensors: dict[str, tuple[int, ...]], seen: dict[str, Field], source: str
+) -> tuple[Layer, ...]:
     """Return the last tensor of each scope, in the order of computation."""
     last: dict[str, Layer] = {}
     for node in graph.node:
@@ -144,7 +153,7 @@ def _layers(graph: Any, tensors: dict[str, tuple[int, ...]], source: str) -> tup
         between = node.op == "Cast" and name == node.name  # a change of type between layers
         if name != "preprocessing" and not between:
             last.pop(name, None)
-            last[name] = Layer(name, tensor, shape, node.op)
+            last[name] = Layer(name, tensor, shape, node.op, seen.get(tensor, WHOLE))
     return tuple(last.values())
 
 
@@ -157,9 +166,12 @@ def _scope(name: str) -> str:
 
 def _first_convolution(graph: Any, constants: set[str]) -> FirstConvolution | None:
     """Find the first convolution; None where it has no constant kernel, or is dilated."""
+    by_name = {node.name: node for node in graph.node}
     for node in graph.node:
         if node.op == "Conv2D" and nodes.node_of(node.input[1]) in constants:
+            before = by_name[nodes.node_of(node.input[0])].op
             dilated = any(extent != 1 for extent in nodes.attribute(node, "dilations").list.i)
+            dilated = dilated or before == "SpaceToBatchND"  # a dilated kernel behind a rearranged batch
             if dilated or nodes.attribute(node, "padding").s not in (b"SAME", b"VALID"):
                 return None
             return FirstConvolution(

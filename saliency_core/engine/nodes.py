@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from saliency_core.engine.runtime import tensorflow
 from saliency_core.errors import ModelError
 
 Weights = dict[str, Array]  # large constants by the name of their node
+NONE: Mapping[str, Array] = MappingProxyType({})
 LARGE = 65_536  # elements; a constant of as many or more is kept beside the graph, not in it
 LARGEST_CONSTANT = 16_000_000  # elements that folding may create; larger ones stay computed
 
@@ -162,7 +164,7 @@ def whole(graph: Any, weights: Mapping[str, Array]) -> Any:
     )
 
 
-def constants(graph: Any, weights: Mapping[str, Array]) -> dict[str, Array]:
+def constants(graph: Any, weights: Mapping[str, Array] = NONE) -> dict[str, Array]:
     """Return the value of every constant of a graph, by name."""
     make = tensorflow().make_ndarray
     small = {node.name: make(node.attr["value"].tensor) for node in graph.node if node.op == "Const"}
@@ -204,7 +206,9 @@ def is_pure(node: Any) -> bool:
     if node.op == "Const":
         return True
     known = op_def_registry.get(node.op)
-    drawn = node.op.startswith(("Random", "Stateless", "Placeholder"))
+    drawn = node.op.startswith(
+        ("Stateless", "Placeholder")
+    )  # a stateful one, such as TruncatedNormal, is new every time
     return known is not None and not known.is_stateful and not drawn and bool(data_inputs(node))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,9 @@ class Reading:
         anatomy = self._compiled.anatomy
         if name == OUTPUT and all(layer.name != OUTPUT for layer in anatomy.layers):
             tensor = self._compiled.frozen.output
-            return Layer(OUTPUT, tensor, anatomy.tensors[tensor], "output")
+            if tensor not in anatomy.tensors:
+                raise TargetError("The shape of the network's output is not known.", "Choose a layer.")
+            return replace(anatomy.find(tensor), name=OUTPUT, op="output")
         return anatomy.find(name)
 
     def clean(self, tensor: str) -> Array:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 from functools import cache
 from typing import Any
 
@@ -16,3 +18,23 @@ def tensorflow() -> Any:
 
     tf.get_logger().setLevel("ERROR")
     return tf
+
+
+def start_quietly() -> None:
+    """Import TensorFlow with its talk on stderr held back; it is told after all if the import fails.
+
+    For programs with one thread: stderr belongs to the whole process.
+    """
+    sys.stderr.flush()
+    before = os.dup(2)
+    with tempfile.TemporaryFile() as talk:
+        os.dup2(talk.fileno(), 2)
+        try:
+            tensorflow().constant(0.0)  # the first operation talks as well
+        except BaseException:
+            talk.seek(0)
+            os.write(before, talk.read())
+            raise
+        finally:
+            os.dup2(before, 2)
+            os.close(before)

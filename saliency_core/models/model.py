@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from saliency_core.arrays import Array, Float, Points, Values
-from saliency_core.attribution import Prediction
+from saliency_core.attribution import Prediction, Ranking
+from saliency_core.errors import ModelError
 from saliency_core.images import Image, fit, read_image
-from saliency_core.models.anatomy import Layer
+from saliency_core.models.anatomy import Head, Layer, Signs
 from saliency_core.models.canvas import is_several, laid_out, together
 from saliency_core.models.description import Description, Place
-from saliency_core.targets import Target, class_name
+from saliency_core.targets import Target
 
 if TYPE_CHECKING:
     from saliency_core.engine.compiled import Compiled
@@ -72,6 +73,16 @@ class Model:
         return self._compiled.anatomy.layers
 
     @property
+    def signs(self) -> Signs:
+        """What the graph shows a doctor without being run."""
+        return self._compiled.anatomy.signs
+
+    @property
+    def head(self) -> Head:
+        """Where the logits are, and what follows them."""
+        return self._compiled.anatomy.head
+
+    @property
     def traces(self) -> int:
         """How often a function of this graph was traced; stays small whatever is asked."""
         return self._compiled.traces
@@ -102,30 +113,54 @@ class Model:
             return together([read_image(one) for one in image], self.places, shape, how or self.how)
         return read_image(image, channels=shape[2])
 
-    def classify(self, image: Any, how: str | None = None) -> tuple[Prediction, ...]:
+    def classify(self, image: Any, how: str | None = None) -> Sequence[Prediction]:
         """Return every class with logit and probability, most likely first; empty without classes."""
         return self.predictions(self.head_values(self.prepare(image, how)[None]))
 
     def head_values(self, points: Points) -> list[Array]:
         """Return [logits] or [logits, probabilities] for points (B, H, W, C), B rows each."""
+        head = self._compiled.anatomy.head
+        names = tuple(name for name in (head.logits, head.probabilities) if name)
+        return self._over("read", names, points) if head.outputs else []
+
+    def survey(self, points: Points, tensors: Sequence[str]) -> tuple[Array, Array | None, list[Array]]:
+        """Look at many points and inner tensors at once: answers, probabilities, and numbers by channel.
+
+        The answers (B, ...) are the logits, or the output where there are no classes. For each tensor come
+        mean, variance and largest value of its channels, (B, 3, channels).
+        """
+        answers, *found = self._over("channels", tuple(tensors), points)
+        chances = found.pop(0) if self.head.probabilities else None
+        return answers, chances, found
+
+    def answer(self, point: Points) -> tuple[Array, Float | None]:
+        """Return the answer to one point (H, W, C), and the gradient of its top class; None without one."""
+        from saliency_core.engine.compiled import Form
+
+        if self.head.outputs:
+            try:
+                _, gradient, logits, *_ = self._compiled.run(Form("top", (), 1), point[None])
+                return logits[0], gradient[0]
+            except ModelError:  # the network cannot be differentiated
+                pass
+        return self._over("read", (self.head.logits,), point[None])[0][0], None
+
+    def _over(self, kind: str, tensors: tuple[str, ...], points: Points) -> list[Array]:
+        """Run a form over points with only two row counts, 1 and the chunk; the last chunk is filled up."""
         from saliency_core.engine.compiled import Form
         from saliency_core.engine.probe import chunk_for
 
-        head = self._compiled.anatomy.head
-        names = tuple(name for name in (head.logits, head.probabilities) if name)
-        if not head.outputs:
-            return []
         alone = len(points) == 1 and not self._compiled.anatomy.batch
         size = 1 if alone else chunk_for(self._compiled.anatomy)
         parts = []
         for first in range(0, len(points), size):
             part = points[first : first + size]
             full = np.concatenate([part, np.repeat(part[-1:], size - len(part), 0)])
-            found = self._compiled.run(Form("read", names, size), full)
+            found = self._compiled.run(Form(kind, tensors, size), full)
             parts.append([one[: len(part)] for one in found])
         return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
-    def predictions(self, head_values: Sequence[Array]) -> tuple[Prediction, ...]:
+    def predictions(self, head_values: Sequence[Array]) -> Sequence[Prediction]:
         """Return the ranked classes of the first row of `head_values`."""
         if not head_values:
             return ()
@@ -134,13 +169,9 @@ class Model:
         if len(logits) == 1:
             logits = np.array([-logits[0], logits[0]])
             chances = None if chances is None else np.array([1 - chances[0], chances[0]])
-        order = np.argsort(-logits, kind="stable")
-        labels = self.labels
-        named = [class_name(labels, i) for i in order.tolist()]
-        sure = [None] * len(order) if chances is None else chances[order].tolist()
-        return tuple(map(Prediction, order.tolist(), named, logits[order].tolist(), sure))
+        return Ranking(logits, chances, self.labels)
 
-    def ask(self, target: Target, point: Points) -> tuple[Target, Any, tuple[Prediction, ...]]:
+    def ask(self, target: Target, point: Points) -> tuple[Target, Any, Sequence[Prediction]]:
         """Return the target as frozen on a point (H, W, C), a probe for it, and the predictions."""
         from saliency_core.engine.probe import ask
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from saliency_core.models.preprocessing import Preprocessing
 BUNDLED = Path(__file__).parent / "bundled"
 MOST_OPEN = 6
 FIRST_MODEL = "scenes"  # what a visitor sees first
+NAMES_AGAIN_S = 60.0  # before class names that could not be fetched are asked for again
 OnProgress = Callable[[float, float, str], None]
 
 _open: OrderedDict[str, Model] = OrderedDict()
+_names_asked: dict[str, float] = {}  # when, by model
 _lock = threading.RLock()
 
 
@@ -50,6 +53,7 @@ class Entry:
     group: str  # "bundled" | "imagenet"
     facts: str
     about: str
+    megabytes: float = 0.0  # to download when first chosen
 
 
 def menu() -> tuple[Entry, ...]:
@@ -66,7 +70,7 @@ def menu() -> tuple[Entry, ...]:
     for name, entry in CATALOGUE.items():
         share = f"{entry.top1:.1%} accuracy on ImageNet" if entry.top1 else "accuracy not published"
         line = f"{entry.size} x {entry.size} x 3; {share}; {entry.megabytes:.0f} MB download"
-        rows.append(Entry(name, entry.title, "imagenet", line, entry.about))
+        rows.append(Entry(name, entry.title, "imagenet", line, entry.about, entry.megabytes))
     return tuple(rows)
 
 
@@ -140,7 +144,19 @@ def _from_catalogue(name: str, on_progress: OnProgress | None) -> Model:
             while len(_open) > MOST_OPEN:
                 _open.popitem(last=False)
         _open.move_to_end(name)
+        _complete_names(_open[name], on_progress)
         return _open[name]
+
+
+def _complete_names(model: Model, on_progress: OnProgress | None) -> None:
+    """Fetch the class names that were out of reach when an ImageNet model was opened."""
+    asked = _names_asked.get(model.name)
+    if model.labels or asked is None or time.monotonic() - asked < NAMES_AGAIN_S:
+        return
+    from saliency_core.engine.applications import class_names
+
+    model.card = replace(model.card, labels=class_names(on_progress))
+    _names_asked[model.name] = time.monotonic()
 
 
 def _bundled(name: str) -> Model:
@@ -166,6 +182,7 @@ def _application(name: str, on_progress: OnProgress | None) -> Model:
     from saliency_core.engine.opening import compile_keras
 
     keras_model, entry, labels = open_application(name, on_progress)
+    _names_asked[name] = time.monotonic()
     ready = parse("preprocessing", entry.preprocessing)
     compiled, known = compile_keras(keras_model, Choices(ready.spelling), "Keras Applications")
     facts = {"name": name, "title": entry.title, "labels": labels, **entry.facts()}

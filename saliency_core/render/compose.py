@@ -1,4 +1,4 @@
-"""From a map and an image to a picture: a colour and a weight for every pixel, over an untouched photo."""
+"""From a map and an image to a picture: a colour and a weight for every pixel, over the photo."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from saliency_core.render.palettes import DIVERGING, palette
 from saliency_core.render.reduce import reduce_channels
 from saliency_core.render.scale import explain_flat, is_flat, limit
 
+SLIDE = 800  # pixels of the longer side that a picture needs on a slide
 LEVELS = {"sequential": 255, "diverging": 128}  # steps of colour from zero to the limit
 
 
@@ -47,7 +48,8 @@ class Rendered:
 
     map: (H, W) float32, the reduced numbers. limit: the value at the end of the scale. lut: (N, 3) uint8.
     rgba: (H, W, 4) uint8, the layer alone, not premultiplied. overlay: (H, W, 3) uint8, the layer over
-    the image. note: a sentence on what the colours cannot show, or None. flat: all pixels are the same.
+    the image, in grey or in colour. note: a sentence on what the colours cannot show, or None. flat: all
+    pixels are the same.
     """
 
     map: Float
@@ -82,7 +84,7 @@ def render(attribution_or_values: Any, image_pixels: Bytes8, look: Look, units: 
         limit=end,
         lut=chosen.lut,
         rgba=read_only(rgba),
-        overlay=read_only(over(photo, rgba)),
+        overlay=read_only(over(backdrop(photo, look.backdrop), rgba)),
         legend=_legend(end, unit, look, chosen.family),
         note=_note(values, reduced, end, look),
         flat=is_flat(reduced),
@@ -115,6 +117,14 @@ def layer(
     return np.concatenate([lut[index], alpha[..., None]], -1)
 
 
+def backdrop(photo: Bytes8, how: str) -> Bytes8:
+    """Return the photo (H, W, 3) in "colour" as it is, or in "grey": (299 R + 587 G + 114 B) // 1000."""
+    if how == "colour":
+        return photo
+    grey = (photo.astype(np.uint32) @ np.array([299, 587, 114], np.uint32)) // 1000
+    return np.broadcast_to(grey.astype(np.uint8)[..., None], photo.shape)
+
+
 def over(photo: Bytes8, rgba: Bytes8) -> NDArray[np.uint8]:
     """Lay a layer (H, W, 4) over a photo (H, W, 3): `(photo * (255 - a) + colour * a + 127) // 255`."""
     alpha = rgba[..., 3:].astype(np.uint32)
@@ -134,9 +144,14 @@ def enlarge(map2d: Float, height: int, width: int) -> Float:
     return np.array(wide, np.float32)
 
 
-def overlay_png(rendered: Rendered) -> bytes:
-    """Return the map over the image as a PNG file."""
-    return _png(rendered.overlay)
+def overlay_png(rendered: Rendered, side: int = 0) -> bytes:
+    """Return the map over the image as a PNG file.
+
+    Each pixel is repeated, the same number of times across and down, until the longer side has at least
+    `side` pixels; no colour is mixed.
+    """
+    times = max(1, -(-side // max(rendered.overlay.shape[:2])))
+    return _png(rendered.overlay.repeat(times, 0).repeat(times, 1))
 
 
 def map_png(rendered: Rendered) -> bytes:
@@ -167,11 +182,16 @@ def _legend(end: float, unit: str, look: Look, family: str) -> Legend:
     return Legend(low, high, unit, ticks, family)
 
 
+def beyond(reduced: Float, end: float) -> str:
+    """Return what share of a map's pixels the scale has no colours for, or nothing where all fit."""
+    share = np.count_nonzero(np.abs(reduced.astype(np.float64)) > end) / reduced.size if end else 0.0
+    return f"{100 * share:.2g} % of the pixels lie beyond the scale." if share else ""
+
+
 def _note(values: Array, reduced: Float, end: float, look: Look) -> str | None:
     if is_flat(reduced):
         return explain_flat(values, look)
     sizes = np.abs(reduced.astype(np.float64))
     if sizes.max() < look.threshold * end:
         return f"Nothing is drawn: all values are below the threshold, {number_text(look.threshold * end)}."
-    beyond = np.count_nonzero(sizes > end) / sizes.size
-    return f"{100 * beyond:.2g} % of the pixels lie beyond the scale." if beyond else None
+    return beyond(reduced, end) or None

@@ -97,6 +97,16 @@ class Look(Registered):
         )
     )
 
+    backdrop: str = param(
+        Choice(
+            "grey",
+            title="Photo under the map",
+            help="In grey, every colour on the picture is the map's; in colour, the two mix.",
+            options=("grey", "colour"),
+            titles=("Grey", "Colour"),
+        )
+    )
+
     KINDS: ClassVar[dict[str, dict[str, str | float]]] = {
         "sensitivity": {"reduce": "max_abs", "sign": "signed"},
         "contribution": {"reduce": "sum", "sign": "signed"},

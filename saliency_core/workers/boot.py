@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import signal
@@ -40,12 +41,31 @@ def limit_memory(mib: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (mib << 20, mib << 20))
 
 
+def confine(text: str, tasks: str) -> None:
+    """Shut this process in; what it can then still import is Python, this package and its tasks."""
+    import saliency_core
+    from saliency_core.workers import sandbox
+
+    root, package = sys.path[0], importlib.import_module(tasks.partition(".")[0])
+    libraries = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+    code = {*saliency_core.__path__, *package.__path__, *sys.path, *libraries} - {root, ""}
+    sys.dont_write_bytecode = True
+    held = sandbox.enter(sandbox.Confinement.read(text), code)
+    print(f"confined: {', '.join(sorted(held)) or 'nothing holds here'}", file=sys.stderr, flush=True)
+
+
 def main(arguments: list[str]) -> None:
-    """Start a worker: arguments are the tasks' module, the parent's process id and a memory limit in MiB."""
-    tasks, parent, memory = arguments[0], int(arguments[1]), int(arguments[2])
+    """Start a worker: the tasks' module, the parent's process id, a memory limit in MiB, a confinement.
+
+    Without a limit that is "0", without a confinement "".
+    """
+    tasks, parent, memory, confinement = arguments[0], int(arguments[1]), int(arguments[2]), arguments[3]
     pipes = protect_pipes()
     die_with(parent)
-    limit_memory(memory)
+    if confinement:
+        confine(confinement, tasks)
+    else:
+        limit_memory(memory)
     from saliency_core.workers.worker import serve
 
-    serve(tasks, *pipes)
+    serve(tasks, *pipes, warm=not confinement)

@@ -16,6 +16,7 @@ import numpy as np
 from saliency_core.arrays import Array
 from saliency_core.errors import SaliencyError, WorkerError
 from saliency_core.workers.frames import pack
+from saliency_core.workers.private import Upload
 from saliency_core.workers.run import CrashError
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -27,13 +28,16 @@ class Request:
     """What to compute: a task by name, plain JSON params and arrays; equal requests have equal fingerprints.
 
     `params["model"]`, if it is text, names the model, so that a worker that has it open is preferred. A
-    `background` request runs only when nothing else waits, and is the first to be dropped.
+    `background` request runs only when nothing else waits, and is the first to be dropped. A request on an
+    `upload` runs in the confined worker of that upload and nowhere else; its task finds the model and a
+    folder to write in as `params["upload"]["path"]` and `["scratch"]`.
     """
 
     task: str
     params: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, Array] = field(default_factory=dict)
     background: bool = False
+    upload: Upload | None = None
 
     def __post_init__(self) -> None:
         pack({"task": self.task, "params": dict(self.params)}, self.arrays)  # refuses what cannot be sent
@@ -41,13 +45,19 @@ class Request:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the task, the params and every byte of the arrays."""
+        """SHA-256 over the task, the params, the id of the upload and every byte of the arrays."""
         digest = hashlib.sha256()
-        for part in pack(
-            {"task": self.task, "params": _sorted(self.params)}, dict(sorted(self.arrays.items()))
-        ):
+        head = {"task": self.task, "params": _sorted(self.params)}
+        if self.upload is not None:
+            head["upload"] = self.upload.id
+        for part in pack(head, dict(sorted(self.arrays.items()))):
             digest.update(part)
         return digest.hexdigest()
+
+    @property
+    def lane(self) -> str:
+        """Which workers may compute it: the one of an upload, by its id, or the shared ones."""
+        return self.upload.id if self.upload else ""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
 from saliency_core.arrays import read_only
@@ -11,6 +11,7 @@ from saliency_core.errors import SaliencyError, WorkerError
 from saliency_core.workers.frames import MIB
 from saliency_core.workers.job import Job, Key, Progress, Request, Result, State
 from saliency_core.workers.pool import Pool
+from saliency_core.workers.private import Upload
 from saliency_core.workers.results import Results
 from saliency_core.workers.run import News, Outcome
 from saliency_core.workers.turns import Turns, Work
@@ -98,7 +99,7 @@ class JobTable:
             if known is not None:
                 self.counts.remembered += 1
                 self._end(job, "done", known)
-            elif self.pool.trouble is not None:
+            elif self.pool.trouble is not None and request.upload is None:
                 self._end(job, "failed", error=self.pool.trouble)
             else:
                 self.counts.shared += self._turns.join(job)
@@ -142,6 +143,14 @@ class JobTable:
             for key in [key for key in self._latest if key[0] == session]:
                 self.cancel(self._latest.pop(key))
             self._turns.forget(session)
+
+    def forget_upload(self, upload_id: str) -> None:
+        """Cancel all jobs on an uploaded model, end its worker and remove it."""
+        with self._lock:
+            works = [work for work in self._turns.works.values() if work.request.lane == upload_id]
+            for job in [job for work in works for job in work.jobs]:
+                self.cancel(job)
+        self.pool.forget_upload(upload_id)
 
     def close(self) -> None:
         """Cancel all jobs and end all processes."""
@@ -193,25 +202,41 @@ class JobTable:
                 total -= held.pop(id(each.result), 0)
 
     def _dispatch(self) -> None:
-        """Start what may start: foreground first, and background never on the last of several workers."""
+        """Start what may start: foreground first, and background never on the last of several workers.
+
+        What is left over waits: for a worker to be free, in whose way background work shall not be, or for
+        the worker of an upload to be made. It is made after all else was started, so that none is ended
+        that was just about to be used.
+        """
         if self._closed:
             return
-        while ready := self._turns.ready(background=False):
-            if not self.pool.idle():
-                self._put_off(len({work for work, _ in ready}))
-                return
-            self._start(*ready[0])
-        room = max(1, len(self.pool) - 1) - sum(run.background for run in self.pool.runs())
-        while room > 0 and self.pool.idle() and (ready := self._turns.ready(background=True)):
-            self._start(*ready[0])
-            room -= 1
+        for background in (False, True):
+            while turn := self._next(background):
+                self._start(*turn)
+            for request in {work: work.request for work, _ in self._turns.ready(background)}.values():
+                self.pool.want(request.upload)
+            if not background:
+                self._put_off()
 
-    def _put_off(self, wanted: int) -> None:
-        """Stop background work for foreground work that waits; it starts again later."""
-        leaving = sum(run.cancelled_at is not None for run in self.pool.runs())
-        for work, run in list(self._turns.background_runs())[: max(0, wanted - leaving)]:
-            work.put_off = True
-            self.pool.cancel(run)
+    def _next(self, background: bool) -> tuple[Work, str] | None:
+        """The first in turn whose worker is free."""
+        room = max(1, len(self.pool) - 1) - sum(run.background for run in self.pool.runs() if not run.lane)
+        for work, session in self._turns.ready(background):
+            allowed = not background or room > 0 or work.request.lane
+            if allowed and self.pool.idle(work.request.upload):
+                return work, session
+        return None
+
+    def _put_off(self) -> None:
+        """Stop background work for foreground work that waits for the same worker; it starts again later."""
+        waiting = {work for work, _ in self._turns.ready(background=False)}
+        wanted = Counter(work.request.lane for work in waiting)
+        for lane, count in wanted.items():
+            leaving = sum(run.cancelled_at is not None for run in self.pool.runs() if run.lane == lane)
+            runs = [pair for pair in self._turns.background_runs() if pair[1].lane == lane]
+            for work, run in runs[: max(0, count - leaving)]:
+                work.put_off = True
+                self.pool.cancel(run)
 
     def _start(self, work: Work, session: str) -> None:
         self._turns.begin(work, session)
@@ -222,6 +247,7 @@ class JobTable:
             work.request.params,
             work.request.arrays,
             background=work.background,
+            upload=work.request.upload,
             on_news=lambda news: self._tell(work, news),
             on_end=lambda outcome: self._conclude(work, outcome),
         )
@@ -257,9 +283,11 @@ class JobTable:
             if not job.ended:
                 self._end(job, "cancelled" if outcome.state == "cancelled" else "failed", error=outcome.error)
 
-    def _give_up(self, error: WorkerError) -> None:
-        """Fail what waits when no worker can start."""
+    def _give_up(self, error: SaliencyError, upload: Upload | None = None) -> None:
+        """Fail what waits when no shared worker, or that of an upload, can start."""
         for work in self._turns.waiting():
+            if work.request.lane != (upload.id if upload else ""):
+                continue
             self._turns.finish(work)
             for job in work.jobs:
                 self._end(job, "failed", error=error)

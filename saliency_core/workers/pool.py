@@ -8,14 +8,15 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from saliency_core.arrays import Array
-from saliency_core.errors import WorkerError
+from saliency_core.errors import SaliencyError, WorkerError
 from saliency_core.workers.frames import Arrays, FrameError, Message
 from saliency_core.workers.keeper import Keeper
 from saliency_core.workers.lend import Loans
+from saliency_core.workers.private import PrivateLimits, Store, Upload, confine
 from saliency_core.workers.process import Process
 from saliency_core.workers.run import News, Outcome, Run, expect, read_news, read_outcome
 from saliency_core.workers.slot import Rules, Slot, WorkerStatus
@@ -28,13 +29,14 @@ MOST = 8  # workers by default, however many cores there are: each holds TensorF
 
 @dataclass(frozen=True)
 class PoolStatus:
-    """The readiness of all workers; `trouble` says why none can start, if so."""
+    """The readiness of the shared workers; `trouble` says why none can start, if so."""
 
     workers: tuple[WorkerStatus, ...]
     jobs_done: int
     restarts: int
     seconds_to_ready: float | None  # from the start of the pool to its first ready worker
     trouble: str = ""
+    private: tuple[WorkerStatus, ...] = ()  # of uploaded models
 
     @property
     def ready(self) -> bool:
@@ -43,13 +45,16 @@ class PoolStatus:
 
 
 class Pool:
-    """A fixed number of worker processes, started in the background; made once for a server.
+    """A fixed number of worker processes, started in the background, and one more for each uploaded model.
 
     `count` is the number of cores if not given. `tasks` names the module with the functions. A run above
     `wall_limit_s`, or `cancel_grace_s` after it was cancelled, costs its worker; so does a start longer than
     `start_limit_s` and no reply to a request within `reply_limit_s`. `memory_limit_mib` bounds the data of
     each worker (0: no bound). A worker is replaced after `recycle_jobs` runs or when it has grown above
     `recycle_mib`. The starts are `stagger_s` apart unless the one before is ready earlier.
+
+    A request on an upload starts a confined process for it; `private` says how many there may be, what each
+    may take and when an idle one ends. When all places are taken the one that was idle longest ends.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class Pool:
         reply_limit_s: float = 5.0,
         recycle_jobs: int = 1000,
         recycle_mib: float = 2500.0,
+        private: PrivateLimits | None = None,
     ) -> None:
         self.lock = threading.RLock()  # guards the pool and the job table on it
         self.on_idle: Callable[[], None] = lambda: None  # called with the lock held
@@ -72,9 +78,8 @@ class Pool:
         self._numbers = itertools.count(1)
         self._born = time.monotonic()
         self._first_ready_s: float | None = None
-        self._slots = [Slot(index, self._born + stagger_s * index) for index in range(count or _cores())]
         self._loans = Loans(self)
-        self._rules = Rules(
+        rules = Rules(
             wall_limit_s,
             cancel_grace_s,
             start_limit_s,
@@ -83,14 +88,24 @@ class Pool:
             recycle_jobs,
             recycle_mib,
         )
+        self._shared = [Slot(i, self._born + stagger_s * i, rules) for i in range(count or _cores())]
+        limits = private or PrivateLimits()
+        self._private = _private_slots(len(self._shared), rules, limits)
+        self.uploads = Store()
         self._keeper = Keeper(
-            self._slots, self._rules, tasks, self._wake, self._hear, self._finish, self._settle
+            [*self._shared, *self._private],
+            tasks,
+            self._wake,
+            self._hear,
+            self._finish,
+            self._settle,
+            lambda upload: confine(upload.path, limits, self.uploads.folder),
         )
         self._keeper.start()
         atexit.register(self.close)
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self._shared)
 
     def start(
         self,
@@ -102,22 +117,28 @@ class Pool:
         on_end: Callable[[Outcome], None],
         background: bool = False,
         alone: bool = False,
+        upload: Upload | None = None,
     ) -> Run | None:
         """Start a task on an idle worker, best on one that has its model open; None when all are busy.
 
         `params["model"]`, if it is text, names the model. An `alone` run is a piece of another's and gives
-        none away. `on_end` is called exactly once; both callbacks are called with the lock held.
+        none away, and neither does a run on an upload, which only the worker of that upload may compute.
+        `on_end` is called exactly once; both callbacks are called with the lock held.
         """
         with self.lock:
             named = params.get("model")
             model = named if isinstance(named, str) else ""
-            idle = self.idle()
-            if not idle:
+            idle = [slot for slot in self._lane(upload) if slot.idle]
+            if not idle or self._keeper.closed:
                 return None
             slot = min(idle, key=lambda each: (model not in each.models, len(each.models), each.jobs))
             assert slot.process is not None
-            run = Run(next(self._numbers), slot.process, background, on_news, on_end, alone)
-            order = {"type": "run", "run": run.number, "task": task, "params": dict(params), "alone": alone}
+            lane, given = upload.id if upload else "", dict(params)
+            if slot.process.confinement is not None and upload is not None:
+                given["upload"] = {"path": upload.path, "scratch": slot.process.confinement.scratch}
+            run = Run(next(self._numbers), slot.process, background, on_news, on_end, alone, lane)
+            alone = alone or upload is not None
+            order = {"type": "run", "run": run.number, "task": task, "params": given, "alone": alone}
             slot.process.send(order, arrays)
             slot.run = run
             slot.note_model(model)
@@ -132,36 +153,55 @@ class Pool:
                 run.process.send({"type": "cancel", "run": run.number}, {})
                 self._wake.notify_all()
 
-    def idle(self) -> list[Slot]:
-        """The places where a request can start now."""
-        return [] if self._keeper.closed else [slot for slot in self._slots if slot.idle]
+    def idle(self, upload: Upload | None = None) -> list[Slot]:
+        """The places where a request can start now: the shared ones, or the one of an upload."""
+        return [] if self._keeper.closed else [slot for slot in self._lane(upload) if slot.idle]
+
+    def want(self, upload: Upload | None) -> None:
+        """See to it that an upload has a worker, if need be instead of the one that was idle longest."""
+        if upload is None or self._lane(upload) or self._keeper.closed:
+            return
+        empty = [slot for slot in self._private if slot.upload is None]
+        idle = [slot for slot in self._private if slot.idle]
+        for slot in empty[:1] or sorted(idle, key=lambda each: each.used_at)[:1]:
+            slot.give(upload, time.monotonic())
+            self._wake.notify_all()
+
+    def forget_upload(self, upload_id: str) -> None:
+        """End the worker of an upload and remove the stored model."""
+        with self.lock:
+            for slot in self._private:
+                if slot.upload is not None and slot.upload.id == upload_id:
+                    self._keeper.dismiss(slot)
+        self.uploads.remove(upload_id)
 
     def runs(self) -> list[Run]:
         """What is running."""
-        return [slot.run for slot in self._slots if slot.run is not None]
+        return [slot.run for slot in (*self._shared, *self._private) if slot.run is not None]
 
     @property
     def trouble(self) -> WorkerError | None:
         """Why no worker can start, or None."""
         return self._keeper.trouble
 
-    def on_trouble(self, call: Callable[[WorkerError], None]) -> None:
-        """Have `call(error)` called, with the lock held, each time no worker can start."""
+    def on_trouble(self, call: Callable[[SaliencyError, Upload | None], None]) -> None:
+        """Have `call(error, upload)` called, with the lock held, when no worker (of it) can start."""
         self._keeper.on_trouble = call
 
     def status(self) -> PoolStatus:
         """What each worker does, for a page that shows readiness."""
         with self.lock:
-            workers = tuple(slot.status() for slot in self._slots)
+            workers = tuple(slot.status() for slot in self._shared)
+            private = tuple(slot.status() for slot in self._private if slot.upload is not None)
             done, restarts = (sum(getattr(w, name) for w in workers) for name in ("jobs_done", "restarts"))
             trouble = self.trouble.problem if self.trouble else ""
-            return PoolStatus(workers, done, restarts, self._first_ready_s, trouble)
+            return PoolStatus(workers, done, restarts, self._first_ready_s, trouble, private)
 
     def wait_ready(self, seconds: float, workers: int = 1) -> bool:
         """Wait until so many workers are ready; False when the time is over first."""
 
         def enough() -> bool:
-            return sum(slot.ready_after_s is not None for slot in self._slots) >= workers
+            return sum(slot.ready_after_s is not None for slot in self._shared) >= workers
 
         with self._wake:
             return self._wake.wait_for(enough, seconds)
@@ -169,12 +209,13 @@ class Pool:
     def close(self) -> None:
         """End all processes; what was running ends as cancelled."""
         self._keeper.close()
+        self.uploads.close()
         atexit.unregister(self.close)
 
     def _hear(self, process: Process, message: Message, arrays: Arrays) -> None:
         """Act on a message of a worker; FrameError if it makes no sense, which ends the worker."""
         with self.lock:
-            slot = self._slots[process.index]
+            slot = (*self._shared, *self._private)[process.index]
             if slot.process is not process:
                 return  # it was given up; these are its last words
             if message.get("type") == "ready":
@@ -190,7 +231,14 @@ class Pool:
             raise FrameError("The worker said twice that it is ready.")
         now = time.monotonic()
         self._keeper.started(slot, now)
-        self._first_ready_s = self._first_ready_s or now - self._born
+        if not slot.private:
+            self._first_ready_s = self._first_ready_s or now - self._born
+
+    def _lane(self, upload: Upload | None) -> list[Slot]:
+        """The places for requests on an upload, or for all others."""
+        if upload is None:
+            return self._shared
+        return [slot for slot in self._private if slot.upload is not None and slot.upload.id == upload.id]
 
     def _hear_run(self, slot: Slot, run: Run, message: Message, arrays: Arrays) -> bool:
         """Act on what a worker says of its run; whether something may start now."""
@@ -202,9 +250,11 @@ class Pool:
                 run.on_news(read_news(message, arrays))
                 return False
             case "patience":
-                seconds = min(float(expect(message, "seconds", (int, float))), self._rules.wall_limit_s)
+                seconds = min(float(expect(message, "seconds", (int, float))), slot.rules.wall_limit_s)
                 run.be_patient(seconds)
                 self._wake.notify_all()
+            case "offer" | "lend" if run.lane:  # nothing of a stranger's runs on a shared worker
+                raise FrameError("The worker of an uploaded model offered work to others.")
             case "offer":
                 self._loans.offer(run, message)
             case "lend":
@@ -218,7 +268,7 @@ class Pool:
         run, slot.run = slot.run, None
         if run is None:
             return
-        slot.jobs += 1
+        slot.jobs, slot.used_at = slot.jobs + 1, time.monotonic()
         slot.jobs_done += not run.lent
         self._loans.settle(run)
         run.on_end(outcome)
@@ -229,6 +279,18 @@ class Pool:
             self._keeper.renew()
             self.on_idle()
             self._loans.feed()
+
+
+def _private_slots(first: int, rules: Rules, limits: PrivateLimits) -> list[Slot]:
+    """Empty places for the workers of uploaded models."""
+    own = replace(
+        rules,
+        wall_limit_s=limits.wall_s,
+        start_limit_s=limits.start_s,
+        idle_limit_s=limits.idle_s,
+        scratch_mib=limits.scratch_mib,
+    )
+    return [Slot(first + index, float("inf"), own, private=True) for index in range(limits.count)]
 
 
 def _cores() -> int:

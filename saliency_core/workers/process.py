@@ -18,6 +18,8 @@ from typing import BinaryIO, cast
 
 from saliency_core.arrays import Array
 from saliency_core.workers.frames import MIB, Arrays, FrameError, Limits, Message, pack, read_frame
+from saliency_core.workers.private import remove_folder
+from saliency_core.workers.sandbox import UNCONFINED, Confinement
 
 log = logging.getLogger("saliency")
 
@@ -27,9 +29,12 @@ BOOT = (
     "from saliency_core.workers.boot import main; main(sys.argv[2:])"
 )
 FROM_WORKER = Limits(total_bytes=512 * MIB, finite=True)
+FROM_CONFINED = Limits(header_bytes=4 * MIB, total_bytes=256 * MIB, arrays=64, finite=True)
 
 KEPT = {"PATH", "HOME", "LANG", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "LD_LIBRARY_PATH", "KERAS_HOME"}
 KEPT |= {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"}
+KEPT_CONFINED = {"LANG", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", UNCONFINED}
+HOMES = ("HOME", "TMPDIR", "TEMP", "TMP", "KERAS_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 SET = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     **dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"),
@@ -37,7 +42,9 @@ SET = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     "KERAS_BACKEND": "tensorflow",
 }
+PACE = 4.0  # after a message of a confined worker its reader rests so many times as long as it took
 LINES, WINDOW_S = 200, 10.0  # so many log lines of a worker are passed on in so many seconds
+REST_S = 0.01  # and each line of a confined one that is not costs it so long
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
@@ -50,9 +57,20 @@ def environment(given: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **SET}
 
 
+def confined_environment(given: Mapping[str, str], scratch: str) -> dict[str, str]:
+    """What the worker of a stranger's model may see of it: next to nothing, and its scratch as its home."""
+    kept = {
+        name: value
+        for name, value in given.items()
+        if name.upper() in KEPT_CONFINED or name.startswith("LC_")
+    }
+    return {**kept, **SET, **dict.fromkeys(HOMES, scratch), "CUDA_VISIBLE_DEVICES": "-1"}
+
+
 class Process:
     """One worker process. `hear` gets each of its messages, `ended` its end, both on threads of its own.
 
+    A confined one shuts itself in before it does anything; its scratch folder is removed when it has ended.
     Start it from a thread that outlives it: Linux ends it together with the thread that started it.
     """
 
@@ -63,21 +81,27 @@ class Process:
         memory_limit_mib: int,
         hear: Callable[[Process, Message, Arrays], None],
         ended: Callable[[Process, str], None],
+        confinement: Confinement | None = None,
     ) -> None:
         self.index = index
         self.born = time.monotonic()
         self.log: deque[str] = deque(maxlen=50)
         self.level = logging.INFO  # of its log lines; libraries chat while they load
+        self.confinement = confinement
         self._hear = hear
         self._ended = ended
         self._outbox: queue.SimpleQueue[list[bytes | memoryview] | None] = queue.SimpleQueue()
+        held, seen = "", environment(os.environ)
+        if confinement:
+            held, seen = confinement.spelled(), confined_environment(os.environ, confinement.scratch)
+        to_boot = [str(ROOT), tasks, str(os.getpid()), str(memory_limit_mib), held]
         self._child = subprocess.Popen(
-            [sys.executable, "-I", "-c", BOOT, str(ROOT), tasks, str(os.getpid()), str(memory_limit_mib)],
+            [sys.executable, "-I", "-c", BOOT, *to_boot],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(os.environ),
-            cwd=ROOT,
+            env=seen,
+            cwd=confinement.scratch if confinement else ROOT,
             start_new_session=True,
         )
         self.pid = self._child.pid
@@ -121,11 +145,14 @@ class Process:
         return int(pages) * os.sysconf("SC_PAGE_SIZE") / MIB
 
     def _read(self) -> None:
-        why = ""
+        why, limits = "", FROM_CONFINED if self.confinement else FROM_WORKER
         try:
             with cast(BinaryIO, self._child.stdout) as stream:
                 while True:
-                    self._hear(self, *read_frame(stream, FROM_WORKER))
+                    began = time.thread_time()
+                    self._hear(self, *read_frame(stream, limits))
+                    if self.confinement:  # a flood of messages shall not occupy this process
+                        time.sleep(PACE * (time.thread_time() - began))
         except EOFError:
             pass
         except FrameError as error:
@@ -135,7 +162,9 @@ class Process:
             self.kill()
             code = self._child.wait()
             self._threads[2].join(0.5)  # the log often says why
-            self._ended(self, why or last_words(code))
+            self._ended(self, why or last_words(code, self.confinement))
+            if self.confinement:
+                remove_folder(self.confinement.scratch)
 
     def _write(self) -> None:
         stream = cast(BinaryIO, self._child.stdin)
@@ -164,13 +193,19 @@ class Process:
                     log.log(self.level, "worker %d: %s", self.index, line)
                 elif lines == LINES + 1:
                     log.warning("worker %d: more lines follow too fast to be shown", self.index)
+                elif self.confinement:
+                    time.sleep(REST_S)
 
 
-def last_words(code: int) -> str:
+def last_words(code: int, confinement: Confinement | None = None) -> str:
     """How a process ended, in words."""
     if code >= 0:
         return f"it ended with exit code {code}"
     try:
-        return f"it was ended by {signal.Signals(-code).name}"
+        name = signal.Signals(-code).name
     except ValueError:
         return f"it was ended by signal {-code}"
+    guess = ""
+    if confinement and name in ("SIGABRT", "SIGSEGV", "SIGBUS"):
+        guess = f"; perhaps the {confinement.memory_mib} MiB of memory it may use were not enough"
+    return f"it was ended by {name}{guess}"

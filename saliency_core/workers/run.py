@@ -13,6 +13,7 @@ from saliency_core.errors import SaliencyError, WorkerError
 from saliency_core.workers.frames import Arrays, FrameError, Message
 from saliency_core.workers.process import Process
 
+SHOWN = 1000  # characters of a worker's error that are passed on
 AGAIN = "Nothing else was disturbed. Try again; if it happens again, choose a smaller image, model or chunk."
 
 
@@ -54,6 +55,7 @@ class Run:
     on_news: Callable[[News], None]
     on_end: Callable[[Outcome], None]
     lent: bool = False  # a piece of another worker's job
+    lane: str = ""  # the id of the uploaded model whose worker computes it
     began: float = field(default_factory=time.monotonic)
     acknowledged: bool = False
     cancelled_at: float | None = None
@@ -90,7 +92,7 @@ def read_outcome(message: Message, arrays: Arrays) -> Outcome:
         case "cancelled":
             return Outcome("cancelled")
         case "error":
-            name, problem, hint = (expect(message, name, str) for name in ("name", "problem", "hint"))
+            name, problem, hint = (expect(message, name, str)[:SHOWN] for name in ("name", "problem", "hint"))
             known = getattr(errors, name, None)
             made = known if isinstance(known, type) and issubclass(known, SaliencyError) else SaliencyError
             return Outcome("failed", error=made(problem, hint))

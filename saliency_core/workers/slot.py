@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
+from saliency_core.workers.private import Upload
 from saliency_core.workers.process import Process
 from saliency_core.workers.run import Run
 
@@ -23,6 +24,8 @@ class Rules:
     memory_limit_mib: int
     recycle_jobs: int
     recycle_mib: float
+    idle_limit_s: float = float("inf")
+    scratch_mib: float = float("inf")
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,17 @@ class WorkerStatus:
 
 @dataclass(eq=False)
 class Slot:
-    """A place for a worker; it stays when its process is replaced."""
+    """A place for a worker; it stays when its process is replaced.
+
+    A private place serves one uploaded model at a time and is empty as long as there is none.
+    """
 
     index: int
     due: float  # when to start a process, if there is none
+    rules: Rules
+    private: bool = False
+    upload: Upload | None = None
+    used_at: float = 0.0  # when it was ready, or its last run ended
     process: Process | None = None
     ready_after_s: float | None = None
     run: Run | None = None
@@ -50,6 +60,7 @@ class Slot:
     jobs: int = 0  # runs of this process, pieces of others' jobs among them
     jobs_done: int = 0  # whole jobs of all processes that were here
     starts: int = 0
+    failed_starts: int = 0  # of a private place, for the model that is here
 
     @property
     def idle(self) -> bool:
@@ -70,6 +81,16 @@ class Slot:
             process.kill()
         return process
 
+    def give(self, upload: Upload, due: float) -> None:
+        """Ask for a process for an uploaded model in this private place, instead of what was here."""
+        self.clear(due)
+        self.upload, self.failed_starts = upload, 0
+
+    def leave(self, due: float) -> Process | None:
+        """End the process that is here; a private place is empty then, another gets a new one at `due`."""
+        self.upload = None
+        return self.clear(float("inf") if self.private else due)
+
     def note_model(self, model: str) -> None:
         """Remember that the process has opened a model."""
         if model in self.models:
@@ -77,14 +98,16 @@ class Slot:
         if model:
             self.models.append(model)
 
-    def deadline(self, rules: Rules) -> float:
+    @property
+    def deadline(self) -> float:
         """When something must have happened here."""
+        rules = self.rules
         if self.process is None:
             return self.due
         if self.ready_after_s is None:
             return self.process.born + rules.start_limit_s
         if self.run is None:
-            return float("inf")
+            return self.used_at + rules.idle_limit_s
         wall = self.run.began + rules.wall_limit_s
         if not self.run.acknowledged:
             wall = min(wall, self.run.began + rules.reply_limit_s)
@@ -92,11 +115,12 @@ class Slot:
             return wall
         return min(wall, max(self.run.cancelled_at + rules.cancel_grace_s, self.run.patient_until))
 
-    def outworn(self, rules: Rules) -> bool:
+    @property
+    def outworn(self) -> bool:
         """Whether an idle process has done its share of jobs or has grown too large."""
         if not self.idle or self.process is None or not self.jobs:
             return False
-        return self.jobs >= rules.recycle_jobs or self.process.resident_mib() > rules.recycle_mib
+        return self.jobs >= self.rules.recycle_jobs or self.process.resident_mib() > self.rules.recycle_mib
 
     def status(self) -> WorkerStatus:
         """What this worker does now."""

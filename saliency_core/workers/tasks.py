@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
+from saliency_core.checks.doctor import examine
 from saliency_core.explanation import evidence_for, explain
 from saliency_core.grammar import parse
 from saliency_core.images import Image
@@ -29,6 +30,13 @@ def warm_up() -> None:
     blank = np.zeros(model.card.input, np.uint8)
     for target in ("top_class()", "class_logit(0)"):
         explain(model, blank, target)
+
+
+def prepare() -> None:
+    """Load TensorFlow and open nothing: so begins the worker of an uploaded model."""
+    from saliency_core.engine.runtime import tensorflow
+
+    tensorflow()
 
 
 def open_task(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -70,6 +78,12 @@ def evidence_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     return {} if found is None else {**asdict(found), "good": found.good, "sentence": found.sentence}, {}
 
 
+def doctor_task(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Look for what is unusual about a model on an image; answers with the findings, gravest first."""
+    found = examine(_model(params, report), _image(params, arrays), how=params.get("fit"))
+    return {"findings": [one.facts() for one in found]}, {}
+
+
 def kernel_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Compare the gradient of the first kernels with that of the pixels."""
     found = _model(params, report).kernel_gradient(_image(params, arrays), params["target"])
@@ -89,6 +103,15 @@ def activation_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     model = _model(params, report)
     layer, values = model.activation(_image(params, arrays), params["layer"], params.get("fit"))
     return {"layer": asdict(layer)}, {"values": values}
+
+
+def linearity_task(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Compare the gradient of a weighted sum with the weighted sum of gradients, part by part."""
+    from saliency_core.checks.linearity import linearity
+
+    parts = [(float(weight), parse("target", text)) for weight, text in params["parts"]]
+    found = linearity(_model(params, report), _image(params, arrays), parts, how=params.get("fit"))
+    return {**asdict(found), "good": found.good}, {}
 
 
 def chunk_task(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -117,9 +140,11 @@ TASKS: dict[str, Task] = {
         "open": open_task,
         "explain": explain_task,
         "evidence": evidence_task,
+        "doctor": doctor_task,
         "kernel": kernel_task,
         "way_back": way_back_task,
         "activation": activation_task,
+        "linearity": linearity_task,
         "chunk": chunk_task,
     }.items()
 }

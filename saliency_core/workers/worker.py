@@ -22,13 +22,16 @@ from saliency_core.workers.report import PipeReport, Report, Task, compute
 __all__ = ["Report", "Task", "Worker", "serve"]
 
 
-def serve(tasks: str, source: BinaryIO, sink: BinaryIO) -> None:
-    """Answer requests from `source` on `sink` until it closes; `tasks` names the module with TASKS."""
+def serve(tasks: str, source: BinaryIO, sink: BinaryIO, warm: bool = True) -> None:
+    """Answer requests from `source` on `sink` until it closes; `tasks` names the module with TASKS.
+
+    Before it is ready it calls the module's `warm_up`, or `prepare` where nothing shall be opened, if any.
+    """
     faulthandler.enable()
     began = time.monotonic()
     worker = Worker(source, sink)
     module = importlib.import_module(tasks)
-    warm_up = getattr(module, "warm_up", None)
+    warm_up = getattr(module, "warm_up" if warm else "prepare", None)
     notes = warm_up() if warm_up is not None else None
     worker.send({"type": "ready", "seconds": time.monotonic() - began, "notes": notes or {}}, {})
     worker.work(module.TASKS)
@@ -113,11 +116,17 @@ def answer_to(order: Message, arrays: Arrays, report: PipeReport) -> tuple[Messa
         return {"type": "cancelled", "run": run}, {}
     except SaliencyError as error:
         return _error(run, error), {}
-    except MemoryError:
-        problem, hint = "The computation ran out of memory.", "Choose a smaller image, model or chunk."
-        return _error(run, WorkerError(problem, hint)), {}
     except Exception as error:  # noqa: BLE001 - the worker goes on; the parent tells the user, the log says why
+        if _out_of_memory(error):
+            problem, hint = "The computation ran out of memory.", "Choose a smaller image, model or chunk."
+            return _error(run, WorkerError(problem, hint)), {}
         return _crash(run, error), {}
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether Python, TensorFlow or the C++ library below it says so."""
+    exhausted = type(error).__name__ == "ResourceExhaustedError" or "bad_alloc" in str(error)
+    return isinstance(error, MemoryError) or exhausted
 
 
 def _error(run: int, error: SaliencyError) -> Message:

@@ -1,5 +1,7 @@
 // Predictions as bars; a press on a bar asks for its explanation once.
 
+const PHONE = 640; // pixels: narrower, and the map that a press changes is out of sight
+
 class Bars {
   constructor(root) {
     this.title = make("p", { class: "heading" });
@@ -18,6 +20,7 @@ class Bars {
     this.pick = (index) => {
       this.mark(index);
       setTriggerValue("picked", index);
+      if (window.innerWidth < PHONE) document.querySelector("h1")?.scrollIntoView({ behavior: "smooth" });
     };
     setText(this.title, data.title);
     setText(this.unit, data.unit);

@@ -1,4 +1,4 @@
-// Colours from numbers: the same arithmetic, in the same order, as layer and over in saliency_core/render/compose.py.
+// Colours from numbers: the same arithmetic, in the same order, as layer, backdrop and over in saliency_core/render/compose.py.
 
 const LEVELS = { sequential: 255, diverging: 128 };
 
@@ -40,19 +40,24 @@ function valueAt(shown, row, column) {
   return shown.arrays.values.data[cellOf(shown, row, column)];
 }
 
-function photoPicture(photo) {
+function photoPicture(photo, grey) {
   const [rows, columns, depth] = photo.shape;
+  const { data } = photo;
   const picture = new ImageData(columns, rows);
-  for (let from = 0, to = 0; from < photo.data.length; from += depth, to += 4) {
-    for (let i = 0; i < 3; i++) picture.data[to + i] = photo.data[from + (depth === 3 ? i : 0)];
+  for (let from = 0, to = 0; from < data.length; from += depth, to += 4) {
+    const [red, green, blue] = [data[from], data[from + (depth === 3)], data[from + 2 * (depth === 3)]];
+    const light = Math.floor((299 * red + 587 * green + 114 * blue) / 1000);
+    picture.data[to] = grey ? light : red;
+    picture.data[to + 1] = grey ? light : green;
+    picture.data[to + 2] = grey ? light : blue;
     picture.data[to + 3] = 255;
   }
   return picture;
 }
 
-function composed(shown, lut, { opacity, threshold }) {
+function composed(shown, lut, { opacity, threshold, backdrop }) {
   const { limit, family } = shown;
-  const picture = photoPicture(shown.arrays.photo);
+  const picture = photoPicture(shown.arrays.photo, backdrop === "grey");
   const { data, width } = picture;
   const { data: values } = shown.arrays.values;
   for (let at = 0; at < data.length / 4; at++) {
@@ -63,6 +68,19 @@ function composed(shown, lut, { opacity, threshold }) {
     for (let i = 0; i < 3; i++) {
       data[4 * at + i] = Math.floor((data[4 * at + i] * (255 - alpha) + lut.data[from + i] * alpha + 127) / 255);
     }
+  }
+  return picture;
+}
+
+// The map alone, opaque, in the colours of the scale; what the threshold hides has the colour of zero.
+function mapPicture(shown, lut, { threshold }) {
+  const { limit, family } = shown;
+  const [rows, columns] = shown.arrays.photo.shape;
+  const picture = new ImageData(columns, rows);
+  for (let at = 0; at < rows * columns; at++) {
+    const share = shareOf(shown.arrays.values.data[cellOf(shown, Math.floor(at / columns), at % columns)], limit);
+    const from = 3 * paletteIndex(family, Math.abs(share) < threshold ? 0 : share);
+    picture.data.set([lut.data[from], lut.data[from + 1], lut.data[from + 2], 255], 4 * at);
   }
   return picture;
 }

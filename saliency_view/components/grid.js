@@ -18,6 +18,7 @@ class Grid {
     this.table.addEventListener("keydown", (event) => this.walk(event));
     this.table.addEventListener("focusin", (event) => this.reach(event.target.closest("[data-place]")));
     this.weight.addEventListener("input", () => this.write());
+    this.weight.addEventListener("change", () => this.showWeight());
     root.append(this.node);
   }
 
@@ -54,7 +55,8 @@ class Grid {
   }
 
   build(rows, columns) {
-    Object.assign(this, { rows, columns, active: 0 });
+    const chosen = [...this.weights.keys()].sort((one, other) => one - other)[0] ?? 0;
+    Object.assign(this, { rows, columns, active: chosen < rows * columns ? chosen : 0 });
     const pressable = this.shown.weights !== null;
     const head = (text, role) => make("span", { class: "grid-head muted", role, text });
     const numbers = Array.from({ length: columns }, (_, column) => head(column, "columnheader"));
@@ -78,7 +80,7 @@ class Grid {
     const badge = make("span", { class: "cell-badge", "aria-hidden": "true" });
     const settings = { class: "cell", "data-place": place };
     if (!pressable) return { node: make("div", { ...settings, role: "cell" }, number), number, badge };
-    const button = make("button", { ...settings, type: "button", tabindex: place ? -1 : 0 }, number, badge);
+    const button = make("button", { ...settings, type: "button", tabindex: place === this.active ? 0 : -1 }, number, badge);
     return { node: make("div", { role: "gridcell" }, button), button, number, badge };
   }
 
@@ -108,8 +110,12 @@ class Grid {
       const name = `Row ${row}, column ${column}: ${number.textContent}, weight ${numberText(weight)}`;
       button.setAttribute("aria-label", name);
     });
-    const weight = this.weights.get(this.active) ?? 0;
-    if (this.root.activeElement !== this.weight) this.weight.value = weight;
+    if (this.root.activeElement !== this.weight) this.showWeight();
+  }
+
+  // What counts; also in place of what is no number.
+  showWeight() {
+    this.weight.value = this.weights.get(this.active) ?? 0;
   }
 
   nameEditor() {

@@ -22,10 +22,10 @@ class Viewer {
     this.parts = buildViewer(root);
     this.look = {};
     this.selected = this.cursor = this.pointer = null;
-    this.bare = false;
+    this.only = ""; // "photo", "map", or both
     this.holding = new Set();
     const sender = (name) => debounced(() => this.send(name, this.look[name]), SEND_AFTER);
-    this.sendLater = { opacity: sender("opacity"), threshold: sender("threshold"), palette: sender("palette") };
+    this.sendLater = { opacity: sender("opacity"), threshold: sender("threshold"), palette: sender("palette"), backdrop: sender("backdrop") };
     this.announce = debounced((text) => setText(this.parts.live, text), 250);
     this.watch = new ResizeObserver(() => this.fitStage());
     this.watch.observe(this.parts.stage);
@@ -77,7 +77,8 @@ class Viewer {
     this.view.setPicture(rows, columns);
     this.view.reset();
     this.cursor = this.pointer = null;
-    this.photo = asCanvas(photoPicture(this.shown.arrays.photo), this.photo);
+    this.photo = asCanvas(photoPicture(this.shown.arrays.photo, false), this.photo);
+    this.parts.backdrop.node.hidden = this.shown.arrays.photo.shape[2] !== 3;
     this.fitStage();
   }
 
@@ -88,6 +89,8 @@ class Viewer {
     setText(parts.title, title);
     setText(parts.note, note ?? "");
     setText(parts.bar.unit, units);
+    setText(parts.bar.beyond, this.shown.beyond ?? "");
+    this.shown.ends.forEach((text, i) => setText(parts.bar.words[i], text));
     setText(parts.readout.unit, units);
     setText(parts.readout.lines.value.name, quantity);
     const ends = family === "diverging" ? [-limit, 0, limit] : [0, limit / 2, limit];
@@ -139,8 +142,11 @@ class Viewer {
       input.setAttribute("aria-valuetext", text);
     }
     for (const input of parts.palettes.querySelectorAll("input")) input.checked = input.value === look.palette;
+    parts.backdrop.input.checked = look.backdrop === "grey";
     this.picture = composed(shown, this.lut, look);
     this.overlay = asCanvas(this.picture, this.overlay);
+    this.plain = mapPicture(shown, this.lut, look);
+    this.map = asCanvas(this.plain, this.map);
     paintBar(parts.bar.canvas, this.lut, shown.family, look.threshold);
     this.draw();
     this.read();
@@ -177,18 +183,21 @@ class Viewer {
   draw() {
     const { view, parts, shown } = this;
     if (!this.overlay || !this.density) return;
-    const bare = this.bare || this.holding.size > 0;
+    const only = this.holding.size > 0 ? "photo" : this.only;
+    const bare = only === "photo";
     const marks = [];
     if (this.selected) marks.push([this.selected, true]);
     if (this.cursor && this.root.activeElement === parts.canvas) marks.push([this.cursor, false]);
-    paintStage(parts.canvas, view, this.density, bare ? this.photo : this.overlay, {
+    paintStage(parts.canvas, view, this.density, { photo: this.photo, map: this.map }[only] ?? this.overlay, {
       bare,
       marks,
+      box: shown.box,
       font: this.font,
       textAt: (row, column) => this.valueText(valueAt(shown, row, column)),
-      colourAt: (row, column) => colourIn(this.picture, row, column),
+      colourAt: (row, column) => colourIn(only ? this.plain : this.picture, row, column),
     });
-    parts.badge.hidden = !bare;
+    parts.badge.hidden = !only;
+    setText(parts.badge, bare ? "Photo only" : "Map only");
     parts.canvas.classList.toggle("zoomed", !view.isWhole);
     setText(parts.tools.size, `${view.scale.toFixed(view.scale < 10 ? 1 : 0)}×`);
     parts.tools.out.disabled = view.isWhole;

@@ -17,6 +17,8 @@ from saliency_view.components.settle import settle
 
 Family = Literal["sequential", "diverging"]
 Pixel = tuple[int, int]
+Box = tuple[int, int, int, int]
+BACKDROPS = ("grey", "colour")
 ENTRIES = {"sequential": 256, "diverging": 257}
 
 _viewer = st.components.v2.component(
@@ -52,6 +54,7 @@ class ViewerState:
     palette: str
     opacity: float
     threshold: float
+    backdrop: str
 
 
 def viewer(
@@ -66,6 +69,7 @@ def viewer(
     palette: str,
     opacity: float,
     threshold: float,
+    backdrop: str,
     units: str,
     title: str,
     note: str | None = None,
@@ -73,17 +77,24 @@ def viewer(
     busy: bool = False,
     quantity: str = "Gradient",
     negated: bool = False,
+    ends: tuple[str, str] = ("", ""),
+    beyond: str = "",
+    box: Box | None = None,
 ) -> ViewerState:
     """Mount the viewer and return what the visitor has chosen.
 
     photo: uint8 (H, W), (H, W, 1) or (H, W, 3). values: float32 (h, w), the reduced signed map, drawn to
     cover the photo. channels: float32 (H, W, C) for the readout. limit: the value at the palette's end, in
     `units`. opacity and threshold: shares in 0..1; values below `threshold * limit` are not drawn.
+    `backdrop` is "grey" or "colour": how the photo looks under the map.
     `quantity` names the values in the readout; `negated` says that they are sizes of negative numbers and
-    get their minus back in words. `busy` dims the picture while the next one is computed.
+    get their minus back in words. `ends` says what the two ends of the scale mean, `beyond` what does not fit
+    on it. `busy` dims the picture while the next one is computed. `box` is drawn as a frame: top, left,
+    bottom and right in pixels of the photo, the last two not included.
 
-    palette, opacity, threshold and selected are where the page wants the controls; the visitor moves them
-    from there without the server, and the page overrules the visitor by asking for something new.
+    palette, opacity, threshold, backdrop and selected are where the page wants the controls; the visitor
+    moves them from there without the server, and the page overrules the visitor by asking for something
+    new.
     Raises ValueError for shapes, types and settings that cannot be drawn.
     """
     choices = [Palette(*choice) for choice in palettes]
@@ -95,6 +106,7 @@ def viewer(
         "palette": palette,
         "opacity": float(opacity),
         "threshold": float(threshold),
+        "backdrop": backdrop,
         "pixel": _plain(selected),
     }
     legal = _legal(photo.shape[:2], [choice.id for choice in offered])
@@ -107,7 +119,7 @@ def viewer(
     header = {
         "key": key,
         "revision": revision,
-        "look": {name: chosen[name] for name in ("palette", "opacity", "threshold")},
+        "look": {name: chosen[name] for name in ("palette", "opacity", "threshold", "backdrop")},
         "pixel": chosen["pixel"],
         "limit": float(limit),
         "family": family,
@@ -119,7 +131,10 @@ def viewer(
         "note": note,
         "quantity": quantity,
         "negated": bool(negated),
+        "ends": list(ends),
+        "beyond": beyond,
         "busy": bool(busy),
+        "box": _checked_box(box, photo.shape),
     }
     _viewer(
         key=key,
@@ -127,6 +142,7 @@ def viewer(
         on_palette_change=_nothing,
         on_opacity_change=_nothing,
         on_threshold_change=_nothing,
+        on_backdrop_change=_nothing,
         on_pixel_change=_nothing,
     )
     pixel = chosen.pop("pixel")
@@ -153,6 +169,15 @@ def _is_shown(key: str, digest: str, busy: bool) -> bool:
     known = st.session_state.get(f"{key}:shown") == digest
     st.session_state[f"{key}:shown"] = digest
     return busy and known
+
+
+def _checked_box(box: Box | None, shape: tuple[int, ...]) -> list[int] | None:
+    if box is None:
+        return None
+    top, left, bottom, right = (int(place) for place in box)
+    if not (0 <= top <= bottom <= shape[0] and 0 <= left <= right <= shape[1]):
+        raise ValueError(f"A box lies within the photo {shape[:2]}, not {tuple(box)}.")
+    return [top, left, bottom, right]
 
 
 def _plain(pixel: Pixel | None) -> list[int] | None:
@@ -200,6 +225,8 @@ def _legal(shape: tuple[int, ...], palettes: Sequence[str]) -> Callable[[str, An
     def legal(name: str, value: Any) -> bool:
         if name == "palette":
             return value in palettes
+        if name == "backdrop":
+            return value in BACKDROPS
         if name == "pixel":
             return value is None or _inside(value, shape)
         return isinstance(value, Real) and not isinstance(value, bool) and 0 <= value <= 1

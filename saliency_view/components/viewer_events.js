@@ -19,6 +19,10 @@ function bindControls(viewer) {
     parts[name].input.addEventListener("input", (event) => viewer.setLook(name, Number(event.target.value)));
     parts[name].input.addEventListener("change", () => viewer.sendLater[name]());
   }
+  parts.backdrop.input.addEventListener("change", (event) => {
+    viewer.setLook("backdrop", event.target.checked ? "grey" : "colour");
+    viewer.sendLater.backdrop();
+  });
   parts.palettes.addEventListener("change", (event) => {
     viewer.setLook("palette", event.target.value);
     viewer.sendLater.palette();
@@ -33,13 +37,16 @@ function bindControls(viewer) {
 }
 
 function bindCompare(viewer) {
-  const { hold, bare } = viewer.parts.tools;
-  bare.setAttribute("aria-pressed", "false");
-  bare.addEventListener("click", () => {
-    viewer.bare = !viewer.bare;
-    bare.setAttribute("aria-pressed", String(viewer.bare));
-    viewer.drawSoon();
-  });
+  const { hold, bare, alone } = viewer.parts.tools;
+  for (const [button, name] of [[bare, "photo"], [alone, "map"]]) {
+    button.setAttribute("aria-pressed", "false");
+    button.addEventListener("click", () => {
+      viewer.only = viewer.only === name ? "" : name;
+      bare.setAttribute("aria-pressed", String(viewer.only === "photo"));
+      alone.setAttribute("aria-pressed", String(viewer.only === "map"));
+      viewer.drawSoon();
+    });
+  }
   const set = (held) => () => {
     viewer.compare("button", held);
     hold.classList.toggle("down", held);

@@ -80,6 +80,22 @@ function paintMark(brush, view, [row, column], chosen) {
   brush.stroke(shape);
 }
 
+// A dashed frame around the pixels that count; white on black shows on every picture.
+function paintBox(brush, view, [top, left, bottom, right]) {
+  const { scale } = view;
+  const size = [(right - left) * scale + 2, (bottom - top) * scale + 2]; // around the pixels, not over them
+  const place = [view.left + left * scale - 1, view.top + top * scale - 1, ...size];
+  brush.lineJoin = "miter";
+  brush.strokeStyle = "rgb(0 0 0 / 0.8)";
+  brush.lineWidth = 3.5;
+  brush.strokeRect(...place);
+  brush.setLineDash([7, 5]);
+  brush.strokeStyle = "#fff";
+  brush.lineWidth = 2;
+  brush.strokeRect(...place);
+  brush.setLineDash([]);
+}
+
 function paintStage(canvas, view, density, picture, drawn) {
   const brush = canvas.getContext("2d");
   brush.setTransform(1, 0, 0, 1, 0, 0);
@@ -91,6 +107,7 @@ function paintStage(canvas, view, density, picture, drawn) {
   brush.setTransform(density, 0, 0, density, 0, 0);
   if (view.scale >= GRID_FROM) paintGrid(brush, view);
   if (view.scale >= NUMBERS_FROM && !drawn.bare) paintNumbers(brush, view, drawn);
+  if (drawn.box) paintBox(brush, view, drawn.box);
   for (const [pixel, chosen] of drawn.marks) paintMark(brush, view, pixel, chosen);
   Object.assign(canvas.dataset, { scale: view.scale, left: view.left, top: view.top });
 }

@@ -7,6 +7,11 @@ function slider(name, label) {
   return { input, output, node: make("label", { class: "slider" }, head, input) };
 }
 
+function tick(name, label) {
+  const input = make("input", { type: "checkbox", "data-name": name });
+  return { input, node: make("label", { class: "tick" }, input, make("span", { text: label })) };
+}
+
 function readoutLine(label, field) {
   const name = make("dt", { class: "muted", text: label });
   const chip = make("i", { class: "chip", "aria-hidden": "true" });
@@ -33,9 +38,13 @@ function buildBar() {
   const marker = make("i", { class: "bar-marker", hidden: true, "aria-hidden": "true" });
   const ends = [0, 1, 2].map(() => make("span"));
   const unit = make("p", { class: "bar-unit muted" });
+  const words = [0, 1].map(() => make("span"));
+  const meaning = make("div", { class: "bar-words muted" }, ...words);
+  const beyond = make("p", { class: "bar-beyond muted" });
   const ruler = make("div", { class: "bar-ruler" }, ...ends);
   const strip = make("div", { class: "bar-strip" }, canvas, marker);
-  return { canvas, marker, ends, unit, node: make("div", { class: "bar-box" }, strip, ruler, unit) };
+  const node = make("div", { class: "bar-box" }, strip, ruler, meaning, unit, beyond);
+  return { canvas, marker, ends, words, unit, beyond, node };
 }
 
 function buildTools() {
@@ -44,6 +53,7 @@ function buildTools() {
   const tools = {
     hold: key("Hold to compare", "Hold to see the photo alone (C)", "hold"),
     bare: key("Photo only", "Show the photo alone", "bare"),
+    alone: key("Map only", "Show the map alone, in the colours of the scale", "alone"),
     out: key(MINUS, "Zoom out (−)", "out"),
     in: key("+", "Zoom in (+)", "in"),
     fit: key("Fit", "Fit the picture to the frame (0)", "fit"),
@@ -54,6 +64,7 @@ function buildTools() {
     { class: "tools", role: "group", "aria-label": "Picture tools" },
     tools.hold,
     tools.bare,
+    tools.alone,
     make("span", { class: "zoom" }, tools.out, tools.size, tools.in, tools.fit),
   );
   return tools;
@@ -61,7 +72,7 @@ function buildTools() {
 
 function buildViewer(root) {
   const canvas = make("canvas", { class: "canvas", tabindex: 0, role: "application" });
-  const badge = make("span", { class: "badge", text: "Photo only", hidden: true });
+  const badge = make("span", { class: "badge", hidden: true });
   const hint = make("span", { class: "hint", text: "Ctrl + scroll zooms; or click the picture first", hidden: true });
   const progress = make("span", { class: "progress", "aria-hidden": "true" });
   const stage = make("div", { class: "stage" }, canvas, badge, hint, progress);
@@ -75,6 +86,7 @@ function buildViewer(root) {
     bar: buildBar(),
     opacity: slider("opacity", "Opacity of the map"),
     threshold: slider("threshold", "Hide the weakest"),
+    backdrop: tick("backdrop", "Photo in grey under the map"),
     palettes: make("div", { class: "palettes", role: "radiogroup", "aria-label": "Palette" }),
   };
   const figure = make("div", { class: "figure" }, parts.title, parts.note, stage, parts.tools.node, parts.live);
@@ -85,6 +97,7 @@ function buildViewer(root) {
     parts.bar.node,
     parts.opacity.node,
     parts.threshold.node,
+    parts.backdrop.node,
     parts.palettes,
   );
   parts.grid = make("div", { class: "viewer-grid" }, figure, panel);

@@ -93,17 +93,23 @@ def reach_words(gradient: Array, reach: Array, chosen: int) -> str:
             "No output is chosen, so nothing is asked: the output gradient is 0 everywhere, and so is the "
             "gradient of every pixel."
         )
-    asked = f"{chosen} chosen output{'s' if chosen > 1 else ''}"
     corner = number_text(gradient[0, 0])
-    said = [f"Pixel (0, 0) reaches {reach[0, 0]} of the {asked}, so its gradient is {corner}."]
+    if chosen == 1:
+        reaches = "reaches the chosen output" if reach[0, 0] else "does not reach the chosen output"
+    else:
+        reaches = f"reaches {reach[0, 0]} of the {chosen} chosen outputs"
+    said = [f"Pixel (0, 0) {reaches}, so its gradient is {corner}."]
     row, column = (int(n) for n in np.unravel_index(np.abs(gradient).argmax(), gradient.shape))
     if gradient[row, column] != gradient[0, 0]:
         value = number_text(gradient[row, column])
         many = reach[row, column]
-        said.append(f"Pixel ({row}, {column}) reaches {many}; no gradient is larger than its {value}.")
+        said.append(
+            f"Pixel ({row}, {column}) reaches {many}; no gradient is larger in size than its {value}."
+        )
     none, cancelled = int((reach == 0).sum()), int(((reach > 0) & (gradient == 0)).sum())
     if none:
-        said.append(f"{none} of the {reach.size} pixels reach none: changing them changes nothing.")
+        what = "it" if chosen == 1 else "any"
+        said.append(f"{none} of the {reach.size} pixels do not reach {what}: changing them changes nothing.")
     if cancelled:
         said.append(f"In {cancelled} the weights cancel: the outputs change, their weighted sum does not.")
     return " ".join(said)

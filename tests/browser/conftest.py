@@ -19,7 +19,9 @@ from tools.live import CHROMIUM, chromium, rest, server
 
 PATIENCE_MS = 60_000  # on a busy machine; none of it is slept where the condition holds
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "accept_downloads": True}
-LOOKED_UP = re.compile(r"404.*/\w+/_stcore/(health|host-config)")  # Streamlit looks for its root this way
+# On a deep link Streamlit's page does not know where its server's root is: it asks below the page first, is
+# told 404, and asks at the root 0.1 s later. Answering there would make it talk to a root that does not exist.
+LOOKED_UP = re.compile(r"404.*/[\w-]+/_stcore/(health|host-config)")
 Visit = Callable[..., "Visitor"]
 
 
@@ -154,10 +156,19 @@ class Visitor:
         self.page.locator("section.viewer .heading", has_text=text).wait_for()
 
     def choose(self, label: str, option: str) -> Visitor:
-        """Choose an option of a list by its text."""
-        self.page.get_by_role("combobox", name=label, exact=True).click()
-        self.page.get_by_role("option", name=option, exact=True).click()
-        return self
+        """Choose an option of a list by its text; a list that scrolling has closed again is opened anew."""
+        from playwright.sync_api import TimeoutError as Late
+
+        field = self.page.get_by_role("combobox", name=label, exact=True)
+        wanted = self.page.get_by_role("option", name=option, exact=True)
+        for patience_ms in (2000, 4000, 8000, PATIENCE_MS):
+            field.click()
+            try:
+                wanted.click(timeout=patience_ms)
+                return self
+            except Late:
+                field.scroll_into_view_if_needed()
+        raise AssertionError(f"{label} offers no {option}")
 
     def picture(self) -> str:
         """Return what the canvas shows now, as one text."""

@@ -26,6 +26,10 @@ def evidence_task(params, arrays, report):
     return {}, {}
 
 
+def doctor_task(params, arrays, report):
+    return {"findings": []}, {}
+
+
 def explain_task(params, arrays, report):
     if params["image_name"] == "Template cross" and params["target"].startswith("class_difference"):
         for step in range(STEPS):
@@ -56,4 +60,4 @@ def explain_task(params, arrays, report):
     return message, {"values": point / 255 - 0.5, "point": point}
 
 
-TASKS = {"open": open_task, "explain": explain_task, "evidence": evidence_task}
+TASKS = {"open": open_task, "explain": explain_task, "evidence": evidence_task, "doctor": doctor_task}

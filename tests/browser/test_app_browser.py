@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from saliency_core.grammar import parse
 from saliency_core.images import fit, read_image
-from saliency_core.render.compose import overlay_png, render
+from saliency_core.render.compose import SLIDE, overlay_png, render
 from saliency_core.render.numbers import number_text
 from saliency_core.render.reduce import reduce_channels
 from saliency_view.facts import facts
@@ -32,9 +32,9 @@ def test_the_first_page_is_a_finished_explanation(visit: Visit) -> None:
     top = one.bar(0)[1]
     assert top in one.text("^The network says")
     assert one.page.locator("button.bar-row").count() == min(10, facts(View().model).classes)
-    assert one.page.get_by_text("Checked:").is_visible()
+    one.page.get_by_text("Checked:").wait_for()
     assert one.address() == {**vars(View().settled())}
-    assert one.page.title().endswith("Saliency Lab") or "Saliency Lab" in one.page.title()
+    assert "Saliency Lab" in one.page.title()
 
 
 def test_another_class_has_its_own_map_title_and_address(visit: Visit) -> None:
@@ -139,7 +139,7 @@ def test_files_have_the_look_on_screen(visit: Visit) -> None:
     values, pixels, recipe = one.numbers()
     made = SimpleNamespace(values=values, units=recipe["units"], kind=recipe["kind"], recipe=recipe)
     look = parse("look", one.address()["look"])
-    assert one.download("Overlay PNG") == overlay_png(render(made, pixels.astype(np.uint8), look))
+    assert one.download("Overlay PNG") == overlay_png(render(made, pixels.astype(np.uint8), look), SLIDE)
     assert one.download("Figure PDF").startswith(b"%PDF-")
     assert ElementTree.fromstring(one.download("Figure SVG")).tag.endswith("svg")
 
@@ -219,3 +219,24 @@ def test_the_keyboard_alone_reaches_and_reads_the_picture(visit: Visit) -> None:
     one.page.keyboard.press("ArrowDown")
     where = one.page.locator("[data-field=pixel]").inner_text()
     assert re.fullmatch(r"row \d+, column 0", where)
+
+
+def test_back_and_forward_of_the_browser_bring_the_maps_of_then(visit: Visit) -> None:
+    one = visit().open(model="template", image="template_cross")
+    first = one.address()
+    second = one.explain_class(1)
+    one.page.wait_for_timeout(1200)  # a question asked at once after a change is not taken for a step back
+    one.page.go_back()
+    one.wait_for_address(target=first["target"])
+    assert one.address() == first
+    one.page.go_forward()
+    one.wait_for_heading(f"Logit of class {one.bar(1)[0]}")
+    one.wait_for_address(target=f"class_logit({second})")
+
+
+def test_the_foot_of_a_page_leads_on_and_the_view_comes_along(visit: Visit) -> None:
+    one = visit().open(model="digits", image="digit_3")
+    one.page.get_by_test_id("stMain").get_by_role("link", name="From output to pixels").click()
+    one.page.get_by_role("heading", name="From an output to the pixels").wait_for()
+    one.rest()
+    assert one.address()["image"] == "digit_3"

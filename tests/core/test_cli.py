@@ -17,14 +17,15 @@ ROOT = Path(__file__).parents[2]
 SEVEN = str(ASSETS / sample("digit_7").file)
 
 
-@pytest.mark.parametrize("command", ["models", "methods", "targets"])
+@pytest.mark.parametrize("command", ["models", "methods", "targets", "looks"])
 def test_lists_are_one_json_object(command, capsys):
     assert main([command, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)[command]
-    names = {row.get("id") or row.get("name") for row in rows}
-    assert names & {"digits", "gradient", "class_logit"}
+    names = [row["name"] if command == "models" else row["id"] for row in rows]
+    assert set(names) & {"digits", "gradient", "class_logit", "look"}
     assert main([command]) == 0
-    assert all(name in capsys.readouterr().out or True for name in names)
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+    assert [word.partition("(")[0] for word in listed] == names
 
 
 @pytest.mark.engine
@@ -53,10 +54,26 @@ def test_explain_writes_map_and_picture(tmp_path, capsys):
     assert png.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.engine
+def test_the_doctor_is_asked_on_demand(capsys):
+    assert main(["explain", SEVEN, "--doctor"]) == 0
+    assert capsys.readouterr().out.endswith("The doctor found nothing unusual.\n")
+    disc = str(ASSETS / "gallery" / "template_frame.png")
+    assert main(["explain", disc, "--model", "template", "--doctor", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (one,) = told["doctor"]
+    assert one["id"] == "saturated"
+    assert one["numbers"]["probability"] == pytest.approx(told["predictions"][0]["probability"])
+    assert main(["explain", disc, "--model", "template", "--json"]) == 0
+    assert "doctor" not in json.loads(capsys.readouterr().out)
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
         (["explain", "nowhere.png"], "nowhere.png"),
+        (["explain", SEVEN, "--preprocessing", "unit"], "its own preprocessing"),
+        (["explain", SEVEN, "--look", "blah"], "Write look(reduce='max_abs'"),
         (["explain", SEVEN, "--model", "nothing"], "digits"),
         (["explain", SEVEN, "--target", "class_logit(33)"], "0 to 9"),
         (["explain", SEVEN, "--target", "class_logit("], "class_logit(3)"),
@@ -76,9 +93,43 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, word, capsys):
     assert word in told.err
 
 
-def test_unknown_flags_are_exit_code_2(capsys):
-    assert main(["explain"]) == 2
-    assert main(["--banana"]) == 2
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "required: COMMAND"),
+        (["banana"], "invalid choice: 'banana'"),
+        (["--banana"], "required: COMMAND"),
+        (["explain"], "required: IMAGE"),
+        (["explain", SEVEN, "--banana"], "Unrecognized arguments: --banana"),
+        (["explain", SEVEN, "two.png"], "Unrecognized arguments: two.png"),
+        (["explain", SEVEN, "--target"], "--target: expected one argument"),
+        (["explain", SEVEN, "--fit", "up\nside\rdown"], "crop"),
+        (["models", "digits"], "Unrecognized arguments: digits"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_exit_code_2(arguments, words, capsys):
+    assert main(arguments) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert len(told.err.splitlines()) == 1
+    assert words in told.err
+    assert told.err.startswith("error: ")
+    assert "--help." in told.err
+
+
+def test_a_wrong_command_line_with_json_is_one_object_too(capsys):
+    assert main(["explain", "--json"]) == 2
+    told = capsys.readouterr()
+    assert "IMAGE" in json.loads(told.out)["message"]
+    assert len(told.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["explain", "-h"], ["models", "--help"]])
+def test_help_is_usage_on_stdout_and_no_error(arguments, capsys):
+    assert main(arguments) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("usage: python -m saliency_core")
+    assert told.err == ""
 
 
 def test_as_a_command():
@@ -87,3 +138,21 @@ def test_as_a_command():
     )
     assert done.returncode == 0
     assert json.loads(done.stdout)["targets"]
+
+
+def test_a_wrong_command_ends_with_one_line_on_stderr():
+    done = subprocess.run(
+        [sys.executable, "-m", "saliency_core", "banana"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.engine
+def test_an_answer_comes_without_the_talk_of_tensorflow_and_names_its_model():
+    command = [sys.executable, "-m", "saliency_core", "explain", SEVEN]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.startswith("Handwritten digits (digits) on digit_7.png\n")

@@ -17,7 +17,10 @@ def check(method, probe, values, point):
     def again(moved):
         return method.attribute(probe, moved[None])[0]
 
-    return directional_check(probe, values, point, again, method.tangent, "float64")
+    def in_double(there):
+        return method.attribute(probe, there[None])[0]
+
+    return directional_check(probe, values, point, again, method.tangent, "float64", in_double)
 
 
 @pytest.mark.parametrize("method", [Gradient(), GradientXInput()], ids=lambda m: m.id)
@@ -55,3 +58,36 @@ def test_on_a_kink_the_check_steps_beside_and_says_so():
     assert found.beside
     assert found.good
     assert "kink" in found.sentence
+
+
+class RoundedAcrossAKink(SineProbe):
+    """Single precision takes the slope of a kink's other side, so that one pixel's derivative is off."""
+
+    off = 1.05
+
+    def gradient(self, batch, rule=""):
+        found = super().gradient(batch)
+        if batch.dtype == np.float32:
+            found[:, 2, 3, 1] *= self.off
+        return found
+
+
+def test_a_map_that_only_rounding_puts_off_passes_and_says_how_far_it_is_off():
+    probe, point = RoundedAcrossAKink(weights(SHAPE)), points(1, SHAPE)[0]
+    values = Gradient().attribute(probe, point[None])[0]
+    found = check(Gradient(), probe, values, point)
+    assert 1e-3 < found.error < 0.05
+    assert found.exactly < 1e-5
+    assert found.good
+    assert "in double precision" in found.sentence
+    for lie in (1.01 * values, -values, values[..., ::-1]):
+        assert not check(Gradient(), probe, lie, point).good
+
+
+def test_a_map_that_is_far_off_fails_whatever_the_reason():
+    probe, point = RoundedAcrossAKink(weights(SHAPE)), points(1, SHAPE)[0]
+    probe.off = 20
+    found = check(Gradient(), probe, Gradient().attribute(probe, point[None])[0], point)
+    assert found.error > 0.05
+    assert not found.good
+    assert "NOT" in found.sentence

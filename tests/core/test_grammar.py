@@ -74,7 +74,9 @@ def test_every_menu_has_titles_and_one_sentence():
             assert cls.summary().endswith("."), cls
 
 
-def test_dense_and_sparse_seeds_are_the_same_target():
+def test_a_dense_seed_has_a_short_spelling_that_parses_back():
     dense = np.zeros((4, 4, 1))
     dense[1, 1, 0] = 1.0
-    assert targets.OutputSeed(dense) == targets.OutputSeed([[1, 1, 0, 1.0]])
+    seed = targets.OutputSeed(dense)
+    assert seed == targets.OutputSeed(dense.astype(np.float32)) == parse("target", seed.spelling)
+    assert seed.spelling.startswith("output_seed(weights='4x4x1[0]:")

@@ -54,7 +54,7 @@ def test_an_unknown_id_is_refused_with_what_is_offered(fruits):
     with pytest.raises(SettingError) as caught:
         lookup("fruit", "pear")
     assert "There is no fruit 'pear'" in caught.value.problem
-    assert caught.value.hint == "Choose one of: apple."
+    assert caught.value.hint == "Write apple(seeds=5)."
 
 
 def test_one_id_belongs_to_one_class(fruits):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +14,6 @@ from saliency_core.errors import SettingError, TargetError
 from saliency_core.grammar import parse
 from saliency_core.models.anatomy import Head, Layer
 from saliency_core.targets import (
-    MOST_WEIGHTS,
     ClassDifference,
     ClassLogit,
     ClassProbability,
@@ -21,10 +23,12 @@ from saliency_core.targets import (
     OutputSeed,
     TopClass,
 )
+from saliency_core.weights import MOST_CELLS, MOST_WEIGHTS
 
 LAYERS = {
     "conv": Layer("conv", "conv/Relu:0", (2, 3, 4), "Relu"),
     "dense": Layer("dense", "dense/Relu:0", (6,), "Relu"),
+    "tokens": Layer("tokens", "tokens:0", (5, 2), "AddV2"),
 }
 
 
@@ -114,7 +118,7 @@ def test_class_zero_on_top_stays_class_zero():
         (LayerChannel("conv", 4), SOFTMAX, "2 x 3 x 4"),
         (OutputSeed([[4, 0, 0, 1.0]]), MAP, "4 x 4 x 1"),
         (OutputSeed([[1, 1.0]]), MAP, "4 x 4 x 1"),
-        (OutputSeed(np.ones((5, 5, 1))), MAP, "4 x 4 x 1"),
+        (OutputSeed(np.ones((5, 5, 1))), MAP, "5x5x1, output is 4x4x1"),
     ],
 )
 def test_what_a_model_does_not_have_is_refused_with_what_it_has(target, model, words):
@@ -157,13 +161,73 @@ def test_dense_and_sparse_seeds_are_the_same_weights():
     assert not OutputSeed(np.zeros((4, 4, 1))).ask(MAP).seeds["end:0"].any()
 
 
+@pytest.mark.parametrize("shape", [(2, 2, 1), (4, 4), (4, 4, 2), (1, 4, 4, 2), (2, 4, 4, 1), (16,)])
+def test_an_array_of_another_shape_is_refused_with_both_shapes(shape):
+    size = "x".join(str(extent) for extent in shape)
+    with pytest.raises(TargetError, match=f"{size}, output is 4x4x1"):
+        OutputSeed(np.ones(shape)).ask(MAP)
+
+
+def test_a_painted_map_is_a_short_text():
+    rows, cols = np.ogrid[:112, :112]
+    mask = np.zeros((112, 112, 96), np.float32)
+    mask[..., 7] = (rows - 50) ** 2 + (cols - 60) ** 2 < 45**2
+    assert mask.sum() > MOST_WEIGHTS
+    target = OutputSeed(mask, "conv")
+    assert len(target.spelling) < 1500
+    again = parse("target", target.spelling)
+    assert again == target
+    assert np.array_equal(again.dense(mask.shape), mask)
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=12, max_size=12))
+def test_an_array_comes_back_to_the_last_bit(numbers):
+    array = np.array(numbers, np.float32).reshape(2, 3, 2)
+    again = parse("target", OutputSeed(array).spelling).dense((2, 3, 2))
+    np.testing.assert_array_equal(again, array)
+
+
 def test_a_seed_holds_a_bounded_number_of_cells():
-    OutputSeed(np.ones((64, 64, 1)))
     with pytest.raises(SettingError, match=str(MOST_WEIGHTS)):
-        OutputSeed(np.ones((64, 65, 1)))
+        OutputSeed([[0, 0, 0, 1.0]] * (MOST_WEIGHTS + 1))
+    for large in (np.zeros(MOST_CELLS + 1), np.random.default_rng(0).normal(size=1 << 20)):
+        with pytest.raises(SettingError, match="weights"):
+            OutputSeed(large)
     for wrong in ([], [[]], [1, 2], {(0, 0): 1}, "12", [[0, float("nan")]], [[0.5, 1]], np.array([np.nan])):
         with pytest.raises(SettingError, match="weights"):
             OutputSeed(wrong)
+
+
+BOMB = base64.urlsafe_b64encode(zlib.compress(bytes(10_000_000), 9)).decode()
+FOUR = base64.urlsafe_b64encode(zlib.compress(np.ones(4, "<f4").tobytes(), 9)).decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"2x2x1[0]:{BOMB}", f"9999999x9999999x9[0]:{BOMB}", f"2x2x1[1]:{FOUR}", f"2x2x2[1,0]:{FOUR}",
+        f"2x2x1[]:{FOUR}", f"2x2x1[0]:{FOUR[:-6]}", f"0x2x1[0]:{FOUR}", f"2x2x1:{FOUR}", "2x2x1[0]:", "[0]:",
+        f"2x2x1[0]:{base64.urlsafe_b64encode(zlib.compress(np.full(4, np.nan, '<f4').tobytes())).decode()}",
+    ],
+)  # fmt: skip
+def test_a_wrong_text_of_an_array_is_refused(text):
+    with pytest.raises(SettingError, match="weights"):
+        OutputSeed(text)
+
+
+def test_sums_of_many_targets_parse_back():
+    total = ClassLogit(0)
+    for place in range(1, 1500):
+        total = total + (-1) ** place * 0.5 * ClassLogit(place % 3)
+    assert parse("target", total.spelling) == total
+    assert len(total.ask(SOFTMAX).words) < 60
+
+
+def test_a_unit_of_a_row_of_cells_has_no_column():
+    seed = LayerUnit("tokens", 4, 0, 1).ask(SOFTMAX).seeds["tokens:0"]
+    assert np.argwhere(seed).tolist() == [[4, 1]]
+    with pytest.raises(TargetError, match="5 x 1 x 2"):
+        LayerUnit("tokens", 4, 1, 1).ask(SOFTMAX)
 
 
 def same(one, other):
@@ -246,8 +310,16 @@ def test_names_survive_in_the_spelling_of_a_sum(layer):
         (ClassProbability(0), "probability", "probability of class 0 (cat)"),
         (ClassDifference(0, 2), "logit", "logit of class 0 (cat) minus logit of class 2 (eel)"),
         (LayerUnit("conv", 1, 2, 3), "activation", "activation of conv, row 1, column 2, channel 3"),
-        (ClassLogit(0) + 2 * ClassLogit(1), "logit", "1.0*class_logit(0) + 2.0*class_logit(1)"),
-        (ClassLogit(0) - ClassProbability(0), "mixed units", "1.0*class_logit(0) - 1.0*class_probability(0)"),
+        (
+            ClassLogit(0) + 2 * ClassLogit(1),
+            "logit",
+            "logit of class 0 (cat) plus 2 x logit of class 1 (dog)",
+        ),
+        (
+            ClassLogit(0) - ClassProbability(0),
+            "mixed units",
+            "logit of class 0 (cat) minus probability of class 0 (cat)",
+        ),
     ],
 )
 def test_a_question_says_its_unit_and_what_it_asks(target, unit, words):

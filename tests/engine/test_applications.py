@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import os
 import sys
 import threading
+from collections import OrderedDict
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -13,9 +15,9 @@ import pytest
 
 from saliency_core.engine import applications
 from saliency_core.engine.applications import build, imagenet_labels, open_application
-from saliency_core.errors import DownloadError, ModelError
+from saliency_core.errors import Cancelled, DownloadError, ModelError
 from saliency_core.grammar import parse
-from saliency_core.models import catalogue, download
+from saliency_core.models import catalogue, download, opening
 from saliency_core.models.catalogue import CATALOGUE, LABELS
 
 pytestmark = pytest.mark.engine
@@ -100,7 +102,7 @@ def test_a_download_becomes_the_same_network(mirror):
     assert entry.id == SMALL.id
     assert (labels[0], labels[999]) == ("thing 0", "thing 999")
     np.testing.assert_array_equal(answers(model), answers(source))
-    done, total, words = told[-1]
+    done, total, words = [now for now in told if "class names" not in now[2]][-1]
     assert done == total == entry.weights.megabytes * 2**20
     assert words.startswith("MobileNetV3 small: ")
     kept = download.cache_folder() / SMALL.weights.file
@@ -114,6 +116,45 @@ def test_a_second_opening_needs_no_network(mirror, monkeypatch):
     model, _, _ = open_application(SMALL.id, lambda *now: told.append(now))
     np.testing.assert_array_equal(answers(model), answers(source))
     assert told == []
+
+
+def test_cached_weights_open_without_names_and_get_them_later(mirror, monkeypatch, caplog):
+    """Only the names are missing and there is no network: the model opens, says so, and asks again later."""
+    _, told = mirror
+    working = os.environ[download.MIRROR]
+    monkeypatch.setattr(opening, "_open", OrderedDict())
+    monkeypatch.setattr(opening, "_names_asked", {})
+    download.fetch(catalogue.CATALOGUE[SMALL.id].weights)
+    monkeypatch.setenv(download.MIRROR, "http://127.0.0.1:9")
+    model = opening.open_model(SMALL.id, on_progress=lambda *now: told.append(now))
+    assert model.labels == ()
+    assert told == [(1, 1, "the names of the classes cannot be fetched; they have numbers for now")]
+    assert "refuses the connection" in caplog.text
+    pixels = np.random.default_rng(5).integers(0, 256, (SMALL.size, SMALL.size, 3), dtype=np.uint8)
+    best = model.classify(pixels)[0]
+    assert best.label == f"class {best.index}"
+    monkeypatch.setenv(download.MIRROR, working)
+    assert opening.open_model(SMALL.id).labels == ()  # not asked at every turn
+    monkeypatch.setattr(opening, "NAMES_AGAIN_S", 0.0)
+    assert opening.open_model(SMALL.id) is model
+    assert model.classify(pixels)[0].label == f"thing {best.index}"
+    assert (download.cache_folder() / LABELS.file).is_file()
+
+
+def test_names_that_the_server_does_not_have_keep_no_model_from_opening(mirror, tmp_path):
+    (tmp_path / "served" / LABELS.file).unlink()
+    model, _, labels = open_application(SMALL.id)
+    assert labels == ()
+    np.testing.assert_array_equal(answers(model), answers(mirror[0]))
+
+
+def test_stopping_while_the_names_arrive_stops_the_opening(mirror):
+    def stop(done, total, words):
+        if "class names" in words:
+            raise Cancelled("Stopped.")
+
+    with pytest.raises(Cancelled):
+        open_application(SMALL.id, stop)
 
 
 def test_weights_of_another_network_are_set_aside_where_no_checksum_tells(mirror, monkeypatch):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from saliency_core.errors import ImageError
-from saliency_core.render.compose import enlarge, layer, map_png, over, overlay_png, render
+from saliency_core.render.compose import backdrop, enlarge, layer, map_png, over, overlay_png, render
 from saliency_core.render.look import Look
 from saliency_core.render.palettes import palette, palettes
 
@@ -23,6 +23,7 @@ LOOKS = {
     "negative": Look(sign="negative", palette="viridis"),
     "norm": Look(reduce="l2", palette="blues", threshold=0.2),
     "dark": Look(reduce="channel", sign="signed", palette="blue_orange_dark", clip=80.0),
+    "colour": Look(sign="signed", backdrop="colour"),
 }
 every_look = pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
 
@@ -38,6 +39,16 @@ def photo(height=5, width=7, channels=3):
 
 def noise(channels=3, height=5, width=7):
     return frozen(np.random.default_rng(2).normal(size=(height, width, channels)).astype(np.float32))
+
+
+def grey(pixel):
+    """The documented formula for one pixel of the photo under the map."""
+    red, green, blue = (int(part) for part in pixel)
+    return [(299 * red + 587 * green + 114 * blue) // 1000] * 3
+
+
+def in_grey(pixels):
+    return np.array([[grey(pixel) for pixel in row] for row in pixels], np.uint8)
 
 
 def by_the_book(value, limit, lut, family, opacity, threshold, pixel):
@@ -64,16 +75,30 @@ def test_every_pixel_follows_the_written_formula(look):
             chosen.family,
             look.opacity,
             look.threshold,
-            photo()[at],
+            photo()[at] if look.backdrop == "colour" else grey(photo()[at]),
         )
         assert drawn.rgba[at].tolist() == rgba
         assert drawn.overlay[at].tolist() == mixed
 
 
 @every_look
-def test_at_no_opacity_the_photo_is_untouched(look):
+def test_at_no_opacity_only_the_photo_is_seen(look):
     drawn = render(noise(), photo(), dataclasses.replace(look, opacity=0))
-    np.testing.assert_array_equal(drawn.overlay, photo())
+    np.testing.assert_array_equal(drawn.overlay, photo() if look.backdrop == "colour" else in_grey(photo()))
+
+
+@given(st.integers(0, 255))
+def test_a_grey_photo_stays_as_it_is_on_a_grey_backdrop(value):
+    pixels = np.full((1, 1, 3), value, np.uint8)
+    np.testing.assert_array_equal(backdrop(pixels, "grey"), pixels)
+
+
+def test_in_grey_every_colour_on_the_picture_is_the_maps():
+    values = np.array([[0.0, 0.0, 1.0]], np.float32)
+    drawn = render(values, photo(1, 3), Look(sign="signed"))
+    spread = np.ptp(drawn.overlay.astype(int), axis=2)
+    assert spread[0, :2].tolist() == [0, 0]
+    assert spread[0, 2] > 100
 
 
 def test_at_full_opacity_the_end_of_the_scale_is_the_end_of_the_palette():
@@ -97,7 +122,7 @@ def test_nothing_is_changed_and_nothing_can_be(look):
 def test_zero_is_neutral_and_stays_the_photo(found):
     sign = "signed" if found.family == "diverging" else "magnitude"
     values = np.array([[-2.0, 0.0, 1.0, 2.0]], np.float32)
-    drawn = render(values, photo(1, 4), Look(sign=sign, palette=found.id, opacity=1))
+    drawn = render(values, photo(1, 4), Look(sign=sign, palette=found.id, opacity=1, backdrop="colour"))
     neutral = found.lut[128 if sign == "signed" else 0]
     assert drawn.rgba[0, 1].tolist() == [*neutral.tolist(), 0]
     np.testing.assert_array_equal(drawn.overlay[0, 1], photo(1, 4)[0, 1])
@@ -154,7 +179,7 @@ def test_a_nearly_flat_map_is_not_blown_up(look):
 
 
 def test_a_map_of_zeros_is_the_photo():
-    drawn = render(np.zeros((5, 7, 3), np.float32), photo(), Look(sign="signed"))
+    drawn = render(np.zeros((5, 7, 3), np.float32), photo(), Look(sign="signed", backdrop="colour"))
     np.testing.assert_array_equal(drawn.overlay, photo())
     assert drawn.limit == 0
     assert [(tick.at, tick.text) for tick in drawn.legend.ticks] == [(0.5, "0")]
@@ -212,7 +237,7 @@ def test_the_note_counts_what_is_clipped():
 
 def test_the_note_tells_when_nothing_reaches_the_threshold():
     values = np.array([[1.0, 2.0]], np.float32)
-    drawn = render(values, photo(1, 2), Look(limit=100.0, threshold=0.5))
+    drawn = render(values, photo(1, 2), Look(limit=100.0, threshold=0.5, backdrop="colour"))
     np.testing.assert_array_equal(drawn.overlay, photo(1, 2))
     assert drawn.note == "Nothing is drawn: all values are below the threshold, 50."
 
@@ -249,6 +274,17 @@ def test_a_map_larger_than_the_image_is_refused():
 def test_other_images_are_refused(wrong):
     with pytest.raises(ImageError, match="uint8"):
         render(noise(), wrong, Look())
+
+
+@pytest.mark.parametrize(("side", "times"), [(0, 1), (7, 1), (8, 2), (14, 2), (15, 3), (800, 115)])
+def test_a_small_picture_becomes_larger_by_whole_pixels(side, times):
+    drawn = render(noise(), photo(), Look())
+    opened = np.asarray(Image.open(io.BytesIO(overlay_png(drawn, side))))
+    assert opened.shape == (5 * times, 7 * times, 3)
+    np.testing.assert_array_equal(opened[times // 2 :: times, times // 2 :: times], drawn.overlay)
+    assert len(np.unique(opened.reshape(-1, 3), axis=0)) == len(
+        np.unique(drawn.overlay.reshape(-1, 3), axis=0)
+    )
 
 
 def test_png_files_hold_every_pixel():

@@ -68,6 +68,7 @@ def show_viewer() -> None:
         palette="blue_orange" if family == "diverging" else "inferno",
         opacity=st.session_state["opacity"],
         threshold=0.0,
+        backdrop="grey",
         units=HOSTILE if hostile else "logit per grey level",
         title=HOSTILE if hostile else "Gradient of the logit of “coffee mug”",
         note=HOSTILE if hostile else None,

@@ -63,6 +63,7 @@ def viewer_settings(**changes: Any) -> dict[str, Any]:
         "palette": "blue_orange",
         "opacity": 0.9,
         "threshold": 0.1,
+        "backdrop": "grey",
         "units": "logit per grey level",
         "title": "Gradient",
     }
@@ -81,7 +82,9 @@ def test_arrays_arrive_bit_by_bit(mounted: SimpleNamespace) -> None:
     for place, chosen in enumerate(offered):
         np.testing.assert_array_equal(arrays[f"lut_{place}"], chosen.lut)
     assert (header["note"], header["pixel"], header["busy"]) == ("<b>&</b>", [4, 6], True)
-    assert state == ViewerState(pixel=(4, 6), palette="blue_orange", opacity=0.9, threshold=0.1)
+    assert state == ViewerState(
+        pixel=(4, 6), palette="blue_orange", opacity=0.9, threshold=0.1, backdrop="grey"
+    )
 
 
 def test_a_map_of_an_imagenet_network_travels_without_waste(mounted: SimpleNamespace) -> None:
@@ -121,7 +124,9 @@ WRONG = {
     "palette": ["inferno", "none"],
     "opacity": [1.2, float("nan")],
     "threshold": [-0.1],
+    "backdrop": ["gray", "", None],
     "selected": [(5, 0), (0, -1)],
+    "box": [(0, 0, 6, 7), (-1, 0, 2, 2), (3, 0, 2, 2), (0, 0, 5, 8)],
     "palettes": [[("blue_orange", "Blue", "diverging", np.zeros((256, 3), np.uint8))]],
 }
 
@@ -177,12 +182,21 @@ def test_the_page_overrules_and_voids_what_was_sent_before(mounted: SimpleNamesp
 
 @pytest.mark.parametrize(
     "forged",
-    [{"opacity": "1"}, {"opacity": True}, {"opacity": 7}, {"palette": ["x"]}, {"palette": "inferno"}]
+    [
+        {"opacity": "1"},
+        {"opacity": True},
+        {"opacity": 7},
+        {"palette": ["x"]},
+        {"palette": "inferno"},
+        {"backdrop": "red"},
+        {"backdrop": ["grey"]},
+        {"backdrop": None},
+    ]
     + [{"pixel": pixel} for pixel in ([5, 0], [0.0, 1], "ab", [1], {"0": 1}, [True, 0])],
 )
 def test_forged_state_counts_as_not_sent(mounted: SimpleNamespace, forged: dict[str, Any]) -> None:
     mounted.session["v"] = sent(0, **forged)
-    assert viewer(**viewer_settings()) == ViewerState(None, "blue_orange", 0.9, 0.1)
+    assert viewer(**viewer_settings()) == ViewerState(None, "blue_orange", 0.9, 0.1, "grey")
 
 
 def test_another_picture_drops_a_selection_that_lies_outside(mounted: SimpleNamespace) -> None:

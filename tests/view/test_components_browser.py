@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from saliency_core.render.compose import layer, over
+from saliency_core.render.compose import backdrop, layer, over
 from saliency_core.render.palettes import palette
 from saliency_view.components import number_text
 from saliency_view.components.assets import joined
@@ -17,10 +17,12 @@ from tests.view.demo_components import HOSTILE, maps
 pytestmark = pytest.mark.browser
 
 
-def drawn(name: str, family: str, palette_id: str, opacity: float, threshold: float) -> np.ndarray:
+def drawn(
+    name: str, family: str, palette_id: str, opacity: float, threshold: float, under: str = "grey"
+) -> np.ndarray:
     photo, values, _, limit = maps(name, family)
     rgba = layer(values, limit, palette(palette_id).lut, family, opacity, threshold)
-    return over(np.broadcast_to(photo, (*photo.shape[:2], 3)), rgba)
+    return over(backdrop(np.broadcast_to(photo, (*photo.shape[:2], 3)), under), rgba)
 
 
 def test_every_pixel_has_the_colour_that_python_computes(demo: Demo) -> None:
@@ -40,6 +42,26 @@ def test_a_gray_photo_under_another_palette(demo: Demo) -> None:
     assert view["scale"] > 14  # grid lines are drawn, yet the middle of each pixel is untouched
     np.testing.assert_array_equal(demo.pixels(28, 28), lit)
     demo.wait_for_state(palette="viridis")
+
+
+def test_the_photo_under_the_map_is_grey_or_in_colour_without_the_server(demo: Demo) -> None:
+    frames = len(demo.sent)
+    demo.page.get_by_role("checkbox", name="Photo in grey under the map").uncheck()
+    colourful = drawn("scene", "diverging", "blue_orange", 0.9, 0, "colour")
+    np.testing.assert_array_equal(demo.pixels(224, 224), colourful)
+    assert len(demo.sent) == frames
+    demo.wait_for_state(backdrop="colour")
+
+
+def test_the_map_alone_has_the_colours_of_the_scale(demo: Demo) -> None:
+    _, values, _, limit = maps("scene", "diverging")
+    rgba = layer(values, limit, palette("blue_orange").lut, "diverging", 0.9, 0)
+    demo.page.get_by_role("button", name="Show the map alone").click()
+    np.testing.assert_array_equal(demo.pixels(224, 224), rgba[..., :3])
+    demo.page.get_by_role("button", name="Show the photo alone").click()  # one or the other
+    np.testing.assert_array_equal(demo.pixels(224, 224), maps("scene", "diverging")[0])
+    demo.page.get_by_role("button", name="Show the photo alone").click()
+    np.testing.assert_array_equal(demo.pixels(224, 224), drawn("scene", "diverging", "blue_orange", 0.9, 0))
 
 
 def test_sliders_ask_the_server_nothing_until_they_are_let_go(demo: Demo) -> None:
@@ -105,7 +127,7 @@ def test_the_keyboard_alone_reads_selects_zooms_and_pans(demo: Demo) -> None:
 def test_tab_reaches_every_control(demo: Demo) -> None:
     demo.canvas.focus()
     reached = []
-    for _ in range(7):
+    for _ in range(9):
         demo.page.keyboard.press("Tab")
         reached.append(
             demo.page.evaluate(
@@ -113,7 +135,7 @@ def test_tab_reaches_every_control(demo: Demo) -> None:
                 return e && (e.dataset.tool ?? e.dataset.name ?? e.type); }"""
             )
         )
-    assert reached == ["hold", "bare", "in", "fit", "opacity", "threshold", "radio"]
+    assert reached == ["hold", "bare", "alone", "in", "fit", "opacity", "threshold", "backdrop", "radio"]
 
 
 def test_holding_c_or_the_button_shows_the_photo(demo: Demo) -> None:

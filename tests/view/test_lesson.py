@@ -32,20 +32,24 @@ def test_no_cell_is_explained() -> None:
 
 def test_one_cell_in_words() -> None:
     said = answer([(1, 1, 1.0)])
-    assert "Pixel (0, 0) reaches 1 of the 1 chosen output, so its gradient is 1." in said
-    assert "7 of the 16 pixels reach none" in said
+    assert "Pixel (0, 0) reaches the chosen output, so its gradient is 1." in said
+    assert "7 of the 16 pixels do not reach it: changing them changes nothing." in said
+
+
+def test_a_pixel_out_of_reach_in_words() -> None:
+    assert "Pixel (0, 0) does not reach the chosen output, so its gradient is 0." in answer([(3, 3, 1.0)])
 
 
 def test_all_cells_in_words() -> None:
     said = answer([(row, column, 1.0) for row in range(4) for column in range(4)])
     assert "Pixel (0, 0) reaches 4 of the 16 chosen outputs, so its gradient is 4." in said
-    assert "Pixel (1, 1) reaches 9; no gradient is larger than its 9." in said
-    assert "none:" not in said
+    assert "Pixel (1, 1) reaches 9; no gradient is larger in size than its 9." in said
+    assert "do not reach" not in said
 
 
 def test_weights_that_cancel_are_told_from_pixels_that_reach_nothing() -> None:
     said = answer([(1, 1, 1.0), (1, 2, -1.0)])
-    assert "4 of the 16 pixels reach none" in said
+    assert "4 of the 16 pixels do not reach any" in said
     assert "In 6 the weights cancel" in said
 
 

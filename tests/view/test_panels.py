@@ -15,7 +15,7 @@ from PIL import Image
 from saliency_core.attribution import Attribution, Prediction
 from saliency_core.errors import DownloadError, TargetError, WorkerError
 from saliency_core.grammar import parse
-from saliency_core.render.compose import overlay_png, render
+from saliency_core.render.compose import SLIDE, overlay_png, render
 from saliency_core.render.look import Look
 from saliency_core.workers.job import Result
 from saliency_core.workers.run import CrashError
@@ -113,7 +113,7 @@ def test_the_photo_is_the_point_as_bytes() -> None:
 def test_the_sentence_tells_the_largest_value_with_sign_and_place() -> None:
     said = panels.sentence(made(spike(-0.0125))).replace("\\", "")
     assert said == (
-        "The network says **cross** (87.5%). One grey level more in blue at row 2, column 1 lowers the "
+        "The network says **cross** (87.5 %). One grey level more in blue at row 2, column 1 lowers the "
         "logit of class 1 by 0.0125; no pixel does more."
     )
     assert "raises the logit" in panels.sentence(made(spike(3.0)))
@@ -122,7 +122,7 @@ def test_the_sentence_tells_the_largest_value_with_sign_and_place() -> None:
 
 def test_the_sentence_of_a_contribution_and_of_nothing() -> None:
     assert "lowers the logit of class 1 by 4" in panels.sentence(made(spike(-4.0), kind="contribution"))
-    assert panels.sentence(made(spike(0.0))) == "The network says **cross** \\(87\\.5\\%\\). "
+    assert panels.sentence(made(spike(0.0))) == "The network says **cross** \\(87\\.5 \\%\\). "
     assert panels.sentence(made(spike(0.0), predictions=())) == ""
 
 
@@ -184,12 +184,13 @@ def test_what_is_moved_in_the_viewer_is_the_look_of_view_and_files(
 
     def viewer(**words: Any) -> ViewerState:
         given.update(words)
-        return ViewerState(None, words["palette"], 0.25, 0.5)
+        return ViewerState(None, words["palette"], 0.25, 0.5, "colour")
 
     monkeypatch.setattr(panels, "viewer", viewer)
     look = parse("look", state.current().look)
     moved = panels.map_viewer(made(spike(-2.0)), look, "map")
     assert (moved.opacity, moved.threshold, moved.palette) == (0.25, 0.5, look.palette)
+    assert moved.backdrop == "colour"
     assert parse("look", state.current().look) == moved
     assert (given["limit"], given["title"], given["units"]) == (
         2.0,
@@ -206,7 +207,7 @@ def test_a_locked_scale_is_the_end_of_the_viewers_scale(
 
     def viewer(**words: Any) -> ViewerState:
         given.update(words)
-        return ViewerState(None, words["palette"], words["opacity"], words["threshold"])
+        return ViewerState(None, words["palette"], words["opacity"], words["threshold"], words["backdrop"])
 
     monkeypatch.setattr(panels, "viewer", viewer)
     panels.map_viewer(made(spike(2.0)), Look(limit=7.5), "map")
@@ -242,8 +243,8 @@ def test_files_hold_the_numbers_and_the_look_on_screen(screen: Screen) -> None:
         f"saliency-template-abababab.{end}" for end in ("png", "npz", "pdf", "svg")
     }
     png = screen.files["Overlay PNG"][2]()
-    assert png == overlay_png(render(one, panels.photo_of(one), look))
-    assert Image.open(io.BytesIO(png)).size == (4, 3)
+    assert png == overlay_png(render(one, panels.photo_of(one), look), SLIDE)
+    assert Image.open(io.BytesIO(png)).size == (800, 600)
     raw = np.load(io.BytesIO(screen.files["Raw map NPZ"][2]()), allow_pickle=False)
     np.testing.assert_array_equal(raw["values"], one.values)
     np.testing.assert_array_equal(raw["pixels"], one.point)
@@ -321,13 +322,34 @@ def test_evidence_shows_the_figure_and_the_pairs_behind_it(
     checked(FOUND, monkeypatch)
     (shown,) = screen.of("markdown")
     assert shown.startswith(":green[")
-    for part in ("2.5e-07", "0.5 against 0.5, −1 against −1, 2 against 2", "float64", "They agree."):
+    for part in (
+        "agree within 2.5·10⁻⁷ (relative)",
+        "0.5 against 0.5, −1 against −1, 2 against 2",
+        "float64",
+        "They agree.",
+    ):
         assert part in shown.replace("\\", "")
 
 
 def test_evidence_against_the_map_is_shown_in_red(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     checked({**FOUND, "good": False, "error": 0.3}, monkeypatch)
     assert screen.of("markdown")[0].startswith(":red[")
+    assert "Doubtful" in screen.of("markdown")[0]
+
+
+def test_a_score_that_does_not_move_is_no_proof(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = [0.0, 0.0, 0.0]
+    checked({**FOUND, "error": 0.0, "predicted": nothing, "measured": nothing}, monkeypatch)
+    assert "Nothing to check" in screen.of("markdown")[0]
+    assert "green" not in screen.of("markdown")[0]
+
+
+@pytest.mark.parametrize("kind", ["sensitivity", "contribution"])
+def test_how_to_read_a_map_names_its_score_and_its_kind(kind: str, screen: Screen) -> None:
+    panels.reading(made(spike(1.0), kind=kind))
+    said = " ".join(screen.of("markdown")).replace("\\", "")
+    assert "The score is the logit of class 1" in said
+    assert ("slope" in said, "adds to the score" in said) == (kind == "sensitivity", kind != "sensitivity")
 
 
 @pytest.mark.parametrize(("found", "state"), [({}, "done"), (None, "failed"), (None, "cancelled")])

@@ -90,9 +90,9 @@ def test_an_own_picture_is_needed_where_one_is_named() -> None:
 
 def test_memory_is_bounded_and_what_was_used_last_stays() -> None:
     for number in range(pictures.MOST_KEPT):
-        pictures._remember(number, lambda: "made")
-    pictures._remember(0, lambda: "made anew")
-    assert pictures._remember("one more", lambda: "new") == "new"
+        pictures.remember(number, lambda: "made")
+    pictures.remember(0, lambda: "made anew")
+    assert pictures.remember("one more", lambda: "new") == "new"
     assert len(pictures._kept) == pictures.MOST_KEPT
     assert pictures._kept[0] == "made"
     assert 1 not in pictures._kept

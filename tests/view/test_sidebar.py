@@ -205,3 +205,24 @@ def test_the_numbers_of_a_shrunk_picture_are_those_of_the_file() -> None:
     Image.fromarray(wide).save(out, "PNG")
     made = upload(opened(), "wide.png", out.getvalue())
     assert made.session_state["facts"].endswith("4000x100 px, mean 127.50")
+
+
+@pytest.mark.parametrize(
+    ("target", "button"),
+    [
+        ("output_seed([[1, 1, 0, 1.0]], 'conv1')", "to-output-gradient"),
+        ("class_logit(1) - 0.5*class_logit(2)", "to-output-gradient"),
+        ("layer_unit(layer='conv1')", "to-units"),
+        ("layer_channel(layer='conv1')", "to-units"),
+        ("class_logit(1)", None),
+    ],
+)
+def test_questions_with_a_page_of_their_own_lead_there(target: str, button: str | None) -> None:
+    keys = [one.key for one in opened(target=target).button]
+    assert [key for key in keys if key and key.startswith("to-")] == ([button] if button else [])
+
+
+def test_a_long_weighting_is_shortened() -> None:
+    rows = [[row, col, 0, 1.0] for row in range(10) for col in range(10)]
+    said = [one.value for one in opened(target=f"output_seed({rows}, 'conv1')").caption]
+    assert any(one.endswith("…") and len(one) < 600 for one in said)

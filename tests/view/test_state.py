@@ -12,7 +12,9 @@ from saliency_core.grammar import parse
 from saliency_core.models.opening import FIRST_MODEL
 from saliency_view import state
 from saliency_view.facts import facts
-from saliency_view.state import OWN, View
+from saliency_view.state import OWN, OWN_KEY, View
+
+PAGE = "explain"
 
 
 class Address(dict[str, str]):
@@ -36,7 +38,7 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Address:
 
 def revisit(address: Address) -> None:
     """Open what the address bar says in a new session."""
-    state.write_address()
+    state.write_address(PAGE)
     state.st.session_state.clear()
 
 
@@ -65,11 +67,11 @@ def test_an_address_reproduces_the_view(words: dict[str, str], address: Address)
 
 
 def test_the_address_is_written_only_when_it_says_something_else(address: Address) -> None:
-    state.write_address()
-    state.write_address()
+    state.write_address(PAGE)
+    state.write_address(PAGE)
     assert address.written == 1
     state.change(target="class_logit(1)")
-    state.write_address()
+    state.write_address(PAGE)
     assert (address.written, address["target"]) == (2, "class_logit(1)")
 
 
@@ -137,14 +139,80 @@ def test_what_cannot_be_read_is_said_and_the_rest_holds(name: str, value: str, a
     assert view == view.settled()
     if name != "model":
         assert view.model == "digits"
-    state.write_address()
+    state.write_address(PAGE)
     assert set(address) == {"model", "image", "target", "method", "fit", "look"}
 
 
 def test_an_address_with_somebodys_own_picture_says_that_it_does_not_travel(address: Address) -> None:
     address.update({"model": "digits", "image": OWN})
     assert state.current().image == for_model("digits")[0].id
-    assert "does not travel" in state.problems("address")[0]
+    said = state.problems("address")[0]
+    assert "own picture" in said
+    assert for_model("digits")[0].title in said
+    assert "upload the picture again" in said
+
+
+def go(address: Address, words: dict[str, str]) -> None:
+    """Come to an address by the browser's own arrows, some time after the last change."""
+    state.st.session_state[state.WRITTEN]["at"] -= 2 * state.LAG_S
+    address.clear()
+    address.update(words)
+    state.follow_address(PAGE)
+    state.write_address(PAGE)
+
+
+def test_back_and_forward_bring_the_views_of_then(address: Address) -> None:
+    visited = []
+    for words in ({"model": "digits"}, {"target": "class_logit(6)"}, {"method": "gradient_x_input()"}):
+        state.follow_address(PAGE)
+        state.change(**words)
+        state.write_address(PAGE)
+        visited.append((dict(address), state.current()))
+    written = address.written
+    for words, view in (visited[1], visited[0], visited[2], visited[0]):
+        go(address, words)
+        assert state.current() == view
+        assert dict(address) == words
+    assert address.written == written  # nothing is put over the way forward
+
+
+def test_an_own_picture_is_still_there_when_its_owner_comes_back(address: Address) -> None:
+    state.change(model="digits")
+    state.st.session_state[OWN_KEY] = "the picture"
+    state.change(image=OWN)
+    state.write_address(PAGE)
+    with_own = dict(address)
+    state.change(image="digit_3")
+    state.write_address(PAGE)
+    go(address, with_own)
+    assert state.current().image == OWN
+    assert state.problems("address") == []
+
+
+def test_a_question_on_its_way_while_the_address_is_written_is_no_way_back(address: Address) -> None:
+    state.write_address(PAGE)
+    before = dict(address)
+    state.change(target="class_logit(1)")
+    state.write_address(PAGE)
+    address.clear()
+    address.update(before)  # the browser had not heard of the new address yet
+    state.follow_address(PAGE)
+    assert state.current().target == "class_logit(1)"
+
+
+def test_another_page_keeps_the_view_and_the_way_back_stays_open(address: Address) -> None:
+    state.change(model="digits")
+    state.write_address(PAGE)
+    view = state.current()
+    address.clear()  # the menu leads to an address without words
+    state.follow_address("lesson")
+    state.write_address("lesson")
+    assert (state.current(), address["model"]) == (view, "digits")
+    written = address.written
+    address.clear()  # one step back: the entry before the words
+    state.follow_address("lesson")
+    state.write_address("lesson")
+    assert (state.current(), address.written) == (view, written)
 
 
 def test_what_was_wrong_is_told_until_something_is_changed(address: Address) -> None:
@@ -169,3 +237,13 @@ def test_a_view_of_plain_words_lives_in_the_session() -> None:
     state.current()
     assert all(type(word) is str for word in state.st.session_state[state.KEY].values())
     assert View(**state.st.session_state[state.KEY]) == state.current()
+
+
+def test_a_question_too_long_for_an_address_is_left_out_of_it(address: Address) -> None:
+    address["model"] = "digits"
+    state.current()
+    for length, there in ((100, True), (state.LONGEST, False)):
+        rows = [[0, 0, 0, 1.0]] * (length // 10)
+        state.change(target=f"output_seed({rows}, 'conv1')")
+        state.write_address("explain")
+        assert ("target" in address) == state.travels() == there

@@ -8,7 +8,7 @@ import pytest
 from saliency_core.workers.jobs import JobTable
 from saliency_core.workers.pool import Pool
 
-TOYS = "tests.workers.toys"
+TOYS, HOSTILE = "tests.workers.toys", "tests.workers.toys_hostile"
 
 
 @contextlib.contextmanager

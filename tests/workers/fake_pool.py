@@ -13,6 +13,7 @@ class FakePool:
         self.trouble = None
         self.running = []
         self.started = []  # tasks in the order of their start
+        self.made, self.wanted = [], []  # uploads that have a worker, and those that asked for one
         self.on_idle = lambda: None
 
     def __len__(self):
@@ -21,15 +22,24 @@ class FakePool:
     def on_trouble(self, call):
         self.give_up = call
 
-    def idle(self):
-        return [None] * (self.count - len(self.running))
+    def idle(self, upload=None):
+        if upload is not None:
+            return (
+                [upload] if upload in self.made and not any(r.lane == upload.id for r in self.running) else []
+            )
+        return [None] * (self.count - sum(not run.lane for run in self.running))
+
+    def want(self, upload):
+        if upload is not None and upload not in self.made:
+            self.wanted.append(upload)
 
     def runs(self):
         return list(self.running)
 
-    def start(self, task, params, arrays, *, on_news, on_end, background=False, alone=False):
+    def start(self, task, params, arrays, *, on_news, on_end, background=False, alone=False, upload=None):
         process = SimpleNamespace(send=lambda *frame: None)
-        run = Run(len(self.started), process, background, on_news, on_end)
+        lane = upload.id if upload else ""
+        run = Run(len(self.started), process, background, on_news, on_end, lane=lane)
         run.task = task
         self.running.append(run)
         self.started.append(task)

@@ -149,6 +149,12 @@ def test_a_worker_that_sends_impossible_messages_is_replaced(table, frame):
     assert works_again(table)
 
 
+def test_a_worker_s_error_is_cut_to_a_length_that_can_be_shown(table):
+    frame = {"type": "error", "name": "ImageError", "problem": "p" * 5000, "hint": "h" * 5000}
+    job = ask(table, "frame", {"frame": frame, "seconds": 0})
+    assert (len(job.error.problem), len(job.error.hint)) == (1000, 1000)
+
+
 def test_an_error_class_from_a_worker_is_only_looked_up_among_ours(table):
     for name in ("SystemExit", "annotations", "__doc__", "Exception"):
         frame = {"type": "error", "name": name, "problem": "a", "hint": "b"}
@@ -168,7 +174,7 @@ def alone():
 
 @pytest.mark.parametrize("how", ["", "fail", "kill"])
 def test_a_shared_job_is_the_same_with_one_worker_with_two_and_with_a_lender_that_fails(table, alone, how):
-    before = sum(slot.jobs for slot in table.pool._slots)
+    before = sum(slot.jobs for slot in table.pool._shared)
     job = ask(table, "shared", {"pause": 0.02, "lender": how}, {"x": SHARED})
     assert alone.message["workers"] == 1
     assert job.result.message["workers"] == (1 if how else 2)
@@ -176,7 +182,7 @@ def test_a_shared_job_is_the_same_with_one_worker_with_two_and_with_a_lender_tha
     assert np.array_equal(job.result.arrays["squares"], alone.arrays["squares"])
     assert np.array_equal(job.result.arrays["squares"], SHARED**2)
     if how == "fail":  # one attempt to lend, then no more
-        assert sum(slot.jobs for slot in table.pool._slots) == before + 2
+        assert sum(slot.jobs for slot in table.pool._shared) == before + 2
 
 
 def test_a_lender_that_hangs_holds_nobody_up(table):
@@ -267,6 +273,16 @@ def test_memory_above_the_limit_fails_one_job_in_words():
         assert job.error.problem == "The computation ran out of memory."
         assert works_again(table)
         assert pool.status().restarts == 0
+
+
+def test_tensorflow_out_of_memory_is_said_in_words(table):
+    for kind, words in (
+        ("ResourceExhaustedError", "OOM when allocating"),
+        ("InternalError", "std::bad_alloc"),
+    ):
+        job = ask(table, "exhausted", {"kind": kind, "words": words})
+        assert job.error.problem == "The computation ran out of memory."
+    assert "unexpectedly" in ask(table, "exhausted", {"kind": "InternalError", "words": "odd"}).error.problem
 
 
 def test_starts_are_staggered_and_jobs_wait_for_the_first():

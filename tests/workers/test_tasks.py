@@ -35,9 +35,11 @@ def test_every_task_asks_once_for_patience():
         "open": ({"model": "conv4x4"}, {}),
         "explain": ({**PARAMS, "target": SEED}, IMAGE),
         "evidence": ({**PARAMS, "target": SEED}, {"values": point, "point": point}),
+        "doctor": (PARAMS, IMAGE),
         "kernel": ({**PARAMS, "target": SEED}, IMAGE),
         "way_back": (PARAMS, {**IMAGE, "delta": point}),
         "activation": ({**PARAMS, "layer": "output"}, IMAGE),
+        "linearity": ({**PARAMS, "parts": [[2.0, SEED], [-1.0, SEED]]}, IMAGE),
         "chunk": ({**PARAMS, "target": SEED, "what": "gradient"}, {"points": point[None]}),
     }
     assert set(calls) == set(TASKS)

@@ -106,6 +106,11 @@ def odd_type(params, arrays, report):
     return {}, {"values": np.float16([1])}
 
 
+def exhausted(params, arrays, report):
+    """Fail as TensorFlow and the library below it do."""
+    raise type(params["kind"], (RuntimeError,), {})(params["words"])
+
+
 def hungry(params, arrays, report):
     return {}, {"block": np.ones(params["mib"] << 17)}
 

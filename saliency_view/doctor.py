@@ -1,0 +1,83 @@
+"""The model doctor on the page: quiet about a healthy model, readable lines about any other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from saliency_core.workers.jobs import Job
+from saliency_view import compute
+from saliency_view.state import View
+from saliency_view.text import plain
+
+VISIBLE = 3  # findings; the rest waits behind a press
+MARKS = {"warning": ":orange[:material/warning:]", "note": ":material/info:"}
+HEALTHY = "The doctor found nothing unusual."
+Facts = Mapping[str, Any]
+Place = AbstractContextManager[Any]  # where on the page
+
+
+def doctor(view: View, image: Mapping[str, str], pixels: np.ndarray, above: Place) -> None:
+    """Show what the doctor says of the view's model on its picture; it looks once the map is on screen.
+
+    What makes a map worthless goes `above`, the rest here.
+    """
+    params = {"model": view.model, "fit": view.fit, **image}
+    job = compute.ask("doctor", "doctor", params, {"image": pixels}, background=True, wait=0)
+    if not job.ended:
+        _await(job)
+    elif job.state != "done" or job.result is None:
+        st.caption("The doctor did not finish.")
+    else:
+        findings(job.result.message["findings"], view.target, above)
+
+
+def findings(found: Sequence[Facts], target: str, above: Place) -> None:
+    """Draw findings, the gravest first, at most three at once; a healthy model gets one small line."""
+    ordered = [_for_target(one, target) for one in found]
+    stops = [one for one in ordered if one["severity"] == "stop"]
+    warnings = [one for one in ordered if one["severity"] == "warning"]
+    notes = [one for one in ordered if one not in stops and one not in warnings]
+    with above:
+        _lines(stops)
+    if warnings:
+        st.markdown("**The doctor found**")
+    elif not stops:
+        st.caption(f":material/check: {HEALTHY}")
+    _lines([*warnings, *notes])
+
+
+def _lines(rows: Sequence[Facts]) -> None:
+    for one in rows[:VISIBLE]:
+        _line(one)
+    if rest := rows[VISIBLE:]:
+        with st.expander(f"{len(rest)} more from the doctor"):
+            for one in rest:
+                _line(one)
+
+
+def _for_target(one: Facts, target: str) -> Facts:
+    """A saturated probability matters where a probability is explained, and else is only good to know."""
+    asked = one["id"] == "saturated" and "class_probability" in target
+    return {**one, "severity": "warning"} if asked else one
+
+
+def _line(one: Facts) -> None:
+    said, advice = plain(one["sentence"]), plain(one["advice"])
+    if one["severity"] == "stop":
+        st.error(f"{said} {advice}", icon=":material/error:")
+    elif one["severity"] == "warning":
+        st.markdown(f"{MARKS['warning']} {said} :gray[{advice}]")
+    else:
+        st.caption(f"{MARKS['note']} {said} {advice}")
+
+
+@st.fragment(run_every=0.3)
+def _await(job: Job) -> None:
+    if job.ended:
+        st.rerun()
+    st.caption("The doctor looks at the model …")
