@@ -28,7 +28,7 @@ OUTPUT_LEAKS = (KeyError, ValueError)
 class Form:
     """What makes two questions different programs: everything else enters as a tensor."""
 
-    kind: str  # "read", "channels", "score", "gradient", "top", "layer", "kernel", "carried", "back", "constant"
+    kind: str  # read, channels, score, gradient, top, layer, kernel, carried, back or constant
     tensors: tuple[str, ...]
     rows: int
     at: str = ""

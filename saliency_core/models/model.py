@@ -137,9 +137,11 @@ class Model:
         """Return the answer to one point (H, W, C), and the gradient of its top class; None without one."""
         from saliency_core.engine.compiled import Form
 
+        rows = self._compiled.anatomy.batch or 1
+        batch = np.repeat(point[None], rows, 0)
         if self.head.outputs:
             try:
-                _, gradient, logits, *_ = self._compiled.run(Form("top", (), 1), point[None])
+                _, gradient, logits, *_ = self._compiled.run(Form("top", (), rows), batch)
                 return logits[0], gradient[0]
             except ModelError:  # the network cannot be differentiated
                 pass
