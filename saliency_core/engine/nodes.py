@@ -133,8 +133,10 @@ def constant(name: str, value: Array) -> Any:
     return node
 
 
-def kept(name: str, value: Array, weights: Weights) -> Any:
+def kept(name: str, value: Array, weights: Weights | None) -> Any:
     """Return a node for a constant: itself, or a placeholder when it is large and goes to `weights`."""
+    if weights is None:
+        return constant(name, value)
     if value.size < LARGE or value.dtype.kind not in "fV":
         weights.pop(name, None)
         return constant(name, value)
@@ -171,17 +173,18 @@ def constants(graph: Any, weights: Mapping[str, Array] = NONE) -> dict[str, Arra
     return {**small, **{node.name: weights[node.name] for node in graph.node if node.name in weights}}
 
 
-def fold_constants(graph: Any, weights: Weights) -> Any:
+def fold_constants(graph: Any, weights: Weights | None = None) -> Any:
     """Return the graph with everything that does not depend on the image computed beforehand.
 
     Large results go to `weights`.
     """
-    fixed = _fixed_nodes(graph, weights)
+    given = weights or {}
+    fixed = _fixed_nodes(graph, given)
     used = {node_of(name) for node in graph.node if node.name not in fixed for name in node.input}
     edge = [
         node.name
         for node in graph.node
-        if node.name in fixed and node.name in used and node.op != "Const" and node.name not in weights
+        if node.name in fixed and node.name in used and node.op != "Const" and node.name not in given
     ]
     if not edge:
         return graph
@@ -190,7 +193,7 @@ def fold_constants(graph: Any, weights: Weights) -> Any:
     tf = tensorflow()
     with tf.Graph().as_default() as space:
         tf.graph_util.import_graph_def(with_nodes(graph, (n for n in graph.node if n.name in fixed)), name="")
-        feeds = {f"{name}:0": weights[name] for name in fixed if name in weights}
+        feeds = {f"{name}:0": given[name] for name in fixed if name in given}
         with tf.compat.v1.Session(graph=space) as session:
             found = dict(zip(single, session.run([tensor_of(name) for name in single], feeds), strict=True))
     ready = {name: np.asarray(value) for name, value in found.items() if value.size <= LARGEST_CONSTANT}
