@@ -14,7 +14,7 @@ ATTRIBUTE = "_gradient_op_type"
 NAMES = {"Conv2D": "SaliencyConvolution", "DepthwiseConv2dNative": "SaliencyDepthwise"}
 
 
-def quick_backward(graph: Any, weights: Mapping[str, Array]) -> Any:
+def quick_backward(graph: Any, weights: Mapping[str, Array] = nodes.NONE) -> Any:
     """Return the graph with its plain convolutions marked: stride 1, SAME, odd constant kernels, no dilation.
 
     Their derivative by the input is the convolution of the output gradient with the kernel turned by

@@ -28,8 +28,7 @@ OUTPUT_LEAKS = (KeyError, ValueError)
 class Form:
     """What makes two questions different programs: everything else enters as a tensor."""
 
-    kind: str  # a name of what is asked: "read", "channels", "score", "gradient", "top", "layer"; and for the
-    # first convolution "kernel", "carried", "back", "constant"
+    kind: str  # read, channels, score, gradient, top, layer, kernel, carried, back or constant
     tensors: tuple[str, ...]
     rows: int
     at: str = ""
@@ -47,13 +46,13 @@ class Compiled:
     def __init__(self, frozen: Frozen) -> None:
         self.frozen = frozen.slim()
         self._weights = dict(frozen.weights)
-        raw = nodes.parse_graph(frozen.graph)
-        self._weights.update(nodes.take_weights(raw))
-        norm = signs.first_norm(frozen, raw)  # tidying leaves nothing of what it met in training
-        graph = fold.tidy(raw, [frozen.output], self._weights)
-        found = examine(frozen, graph, nodes.constants(graph, self._weights))
-        found = replace(found, signs=replace(found.signs, norm=norm))
-        self.plain, self.anatomy = _with_probabilities(frozen, graph, found)
+        graph = nodes.parse_graph(frozen.graph)
+        self._weights.update(nodes.take_weights(graph))
+        norm = signs.first_norm(frozen, graph)  # tidying leaves nothing of what it met in training
+        graph = fold.tidy(graph, [frozen.output], self._weights)
+        anatomy = examine(frozen, graph, nodes.constants(graph, self._weights))
+        anatomy = replace(anatomy, signs=replace(anatomy.signs, norm=norm))
+        self.plain, self.anatomy = _with_probabilities(frozen, graph, anatomy)
         shapes = {nodes.tensor_of(frozen.input): frozen.shape, **self.anatomy.tensors}
         folded = fold.fold_norms(self.plain, self._ends(), self._weights)
         self.norms_folded = len(folded.node) < len(self.plain.node)

@@ -16,16 +16,16 @@ KERNEL_OPS = {"Conv2D": -1, "MatMul": -1, "DepthwiseConv2dNative": 2}
 STEPS = {"BiasAdd", "Add", "AddV2", "Sub", "Mul"}
 
 
-def tidy(graph: Any, outputs: list[str], weights: nodes.Weights) -> Any:
+def tidy(graph: Any, outputs: list[str], weights: nodes.Weights | None = None) -> Any:
     """Return the graph with constants computed and inference batch norms written as multiply and add."""
     graph = nodes.sorted_and_pruned(nodes.fold_constants(graph, weights), outputs)
     split = _split_fused_norms(graph, weights)
     return graph if split is None else nodes.replace_nodes(graph, split, outputs)
 
 
-def fold_norms(graph: Any, outputs: list[str], weights: nodes.Weights) -> Any:
+def fold_norms(graph: Any, outputs: list[str], weights: nodes.Weights | None = None) -> Any:
     """Return the graph with per-channel multiplications and additions moved into the kernels before them."""
-    known = nodes.constants(graph, weights)
+    known = nodes.constants(graph, weights or {})
     readers = _readers(graph, outputs)
     by_name = {node.name: node for node in graph.node}
     made = {node.name: node for node in graph.node}
@@ -83,7 +83,7 @@ class _Chain:
         whole = value.size == self.channels == value.shape[-1]
         return value.astype(np.float64).reshape(-1) if whole else None
 
-    def write(self, weights: nodes.Weights) -> list[Any]:
+    def write(self, weights: nodes.Weights | None = None) -> list[Any]:
         """Return the scaled kernel, the convolution, and one bias under the name of the last step."""
         kernel = _scaled(self.start.op, self.kernel.astype(np.float64), self.scale)
         scaled = nodes.kept(f"{self.start.name}/folded_kernel", kernel.astype(np.float32), weights)
@@ -133,9 +133,9 @@ def _is_fixed_norm(node: Any) -> bool:
     )
 
 
-def _split_fused_norms(graph: Any, weights: nodes.Weights) -> list[Any] | None:
+def _split_fused_norms(graph: Any, weights: nodes.Weights | None = None) -> list[Any] | None:
     """Return the nodes with each FusedBatchNorm of constants as Mul and AddV2, or None if there is none."""
-    known = nodes.constants(graph, weights)
+    known = nodes.constants(graph, weights or {})
     made: list[Any] = []
     found = False
     for node in graph.node:

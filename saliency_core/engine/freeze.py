@@ -35,6 +35,7 @@ class Frozen:
     input: str = INPUT
     batch: int = 0
     weights: Mapping[str, Array] = field(default_factory=dict, repr=False, compare=False)
+    rules: tuple[tuple[str, str], ...] = ()  # operations that brought gradient rules of their own, and these
 
     @cached_property
     def digest(self) -> str:
@@ -54,8 +55,8 @@ class Frozen:
         return replace(self, graph=graph.SerializeToString(deterministic=True), weights={})
 
     def slim(self) -> Frozen:
-        """Return its names, shape and digest alone, so that nothing large is kept."""
-        kept = replace(self, graph=b"", weights={})
+        """Return it without its large weights, its digest known."""
+        kept = replace(self, weights={})
         kept.__dict__["digest"] = self.digest
         return kept
 
@@ -66,7 +67,8 @@ def frozen_from(
     """Settle a raw graph; returns it frozen, and where it brought gradient rules of its own, in words."""
     done = settled(raw, naming)
     graph = done.graph.SerializeToString(deterministic=True)
-    return Frozen(graph, done.outputs[0], shape, INPUT, batch, done.weights), done.own_gradients
+    own = tuple(f"{name[:120]} brings its own gradient rule, {rule[:60]}" for name, rule in done.rules)
+    return Frozen(graph, done.outputs[0], shape, INPUT, batch, done.weights, done.rules), own
 
 
 def freeze_keras(

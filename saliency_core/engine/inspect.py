@@ -74,14 +74,13 @@ class Anatomy:
 def examine(frozen: Frozen, graph: Any, constants: Mapping[str, Array]) -> Anatomy:
     """Look through a graph: shapes, layers in order, head and logits, sizes."""
     whole, floats = _shapes(frozen, graph)
-    rows = frozen.batch or 1
-    shapes = {name: shape[1:] for name, shape in whole.items() if shape[0] == rows}  # one row an image
+    shapes = {name: shape[1:] for name, shape in whole.items() if shape[0] == (frozen.batch or 1)}
     depends = _on_the_image(graph, frozen.input)
     tensors = {
         name: shape for name, shape in shapes.items() if nodes.node_of(name) in depends and name in floats
     }
-    pixels = {nodes.tensor_of(frozen.input): (rows, *frozen.shape)}
-    seen = receptive.fields(graph, frozen.input, {**whole, **pixels}, constants)
+    canvas = {nodes.tensor_of(frozen.input): (frozen.batch or 1, *frozen.shape)}
+    seen = receptive.fields(graph, frozen.input, {**whole, **canvas}, constants)
     return Anatomy(
         head=_head(frozen, graph, tensors),
         layers=_layers(graph, tensors, seen, frozen.input),
@@ -92,7 +91,7 @@ def examine(frozen: Frozen, graph: Any, constants: Mapping[str, Array]) -> Anato
         activations=sum(_size(shape) for shape in tensors.values()),
         first=_first_convolution(graph, set(constants)),
         batch=frozen.batch,
-        signs=signs.read(frozen, graph, depends, floats, constants),
+        signs=signs.read(frozen, graph, depends, floats, dict(constants)),
     )
 
 
@@ -170,9 +169,9 @@ def _first_convolution(graph: Any, constants: set[str]) -> FirstConvolution | No
     by_name = {node.name: node for node in graph.node}
     for node in graph.node:
         if node.op == "Conv2D" and nodes.node_of(node.input[1]) in constants:
+            before = by_name[nodes.node_of(node.input[0])].op
             dilated = any(extent != 1 for extent in nodes.attribute(node, "dilations").list.i)
-            # a dilated kernel may hide behind a rearranged batch
-            dilated |= by_name[nodes.node_of(node.input[0])].op == "SpaceToBatchND"
+            dilated = dilated or before == "SpaceToBatchND"  # a dilated kernel behind a rearranged batch
             if dilated or nodes.attribute(node, "padding").s not in (b"SAME", b"VALID"):
                 return None
             return FirstConvolution(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from saliency_core.engine.runtime import tensorflow
 from saliency_core.errors import ModelError
 
 Weights = dict[str, Array]  # large constants by the name of their node
+NONE: Mapping[str, Array] = MappingProxyType({})
 LARGE = 65_536  # elements; a constant of as many or more is kept beside the graph, not in it
 LARGEST_CONSTANT = 16_000_000  # elements that folding may create; larger ones stay computed
 
@@ -131,8 +133,10 @@ def constant(name: str, value: Array) -> Any:
     return node
 
 
-def kept(name: str, value: Array, weights: Weights) -> Any:
+def kept(name: str, value: Array, weights: Weights | None) -> Any:
     """Return a node for a constant: itself, or a placeholder when it is large and goes to `weights`."""
+    if weights is None:
+        return constant(name, value)
     if value.size < LARGE or value.dtype.kind not in "fV":
         weights.pop(name, None)
         return constant(name, value)
@@ -162,24 +166,25 @@ def whole(graph: Any, weights: Mapping[str, Array]) -> Any:
     )
 
 
-def constants(graph: Any, weights: Mapping[str, Array]) -> dict[str, Array]:
+def constants(graph: Any, weights: Mapping[str, Array] = NONE) -> dict[str, Array]:
     """Return the value of every constant of a graph, by name."""
     make = tensorflow().make_ndarray
     small = {node.name: make(node.attr["value"].tensor) for node in graph.node if node.op == "Const"}
     return {**small, **{node.name: weights[node.name] for node in graph.node if node.name in weights}}
 
 
-def fold_constants(graph: Any, weights: Weights) -> Any:
+def fold_constants(graph: Any, weights: Weights | None = None) -> Any:
     """Return the graph with everything that does not depend on the image computed beforehand.
 
     Large results go to `weights`.
     """
-    fixed = _fixed_nodes(graph, weights)
+    given = weights or {}
+    fixed = _fixed_nodes(graph, given)
     used = {node_of(name) for node in graph.node if node.name not in fixed for name in node.input}
     edge = [
         node.name
         for node in graph.node
-        if node.name in fixed and node.name in used and node.op != "Const" and node.name not in weights
+        if node.name in fixed and node.name in used and node.op != "Const" and node.name not in given
     ]
     if not edge:
         return graph
@@ -188,7 +193,7 @@ def fold_constants(graph: Any, weights: Weights) -> Any:
     tf = tensorflow()
     with tf.Graph().as_default() as space:
         tf.graph_util.import_graph_def(with_nodes(graph, (n for n in graph.node if n.name in fixed)), name="")
-        feeds = {f"{name}:0": weights[name] for name in fixed if name in weights}
+        feeds = {f"{name}:0": given[name] for name in fixed if name in given}
         with tf.compat.v1.Session(graph=space) as session:
             found = dict(zip(single, session.run([tensor_of(name) for name in single], feeds), strict=True))
     ready = {name: np.asarray(value) for name, value in found.items() if value.size <= LARGEST_CONSTANT}
@@ -204,7 +209,9 @@ def is_pure(node: Any) -> bool:
     if node.op == "Const":
         return True
     known = op_def_registry.get(node.op)
-    drawn = node.op.startswith(("Random", "Stateless", "Placeholder"))
+    drawn = node.op.startswith(
+        ("Stateless", "Placeholder")
+    )  # a stateful one, such as TruncatedNormal, is new every time
     return known is not None and not known.is_stateful and not drawn and bool(data_inputs(node))
 
 

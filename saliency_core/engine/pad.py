@@ -15,7 +15,10 @@ READERS = {"Conv2D", "DepthwiseConv2dNative"}
 
 
 def fold_pads(
-    graph: Any, outputs: list[str], shapes: Mapping[str, tuple[int, ...]], weights: Mapping[str, Array]
+    graph: Any,
+    outputs: list[str],
+    shapes: Mapping[str, tuple[int, ...]],
+    weights: Mapping[str, Array] = nodes.NONE,
 ) -> Any:
     """Return the graph without the pads whose zeros are those of SAME padding.
 

@@ -12,7 +12,7 @@ from saliency_core.engine import nodes
 from saliency_core.engine.runtime import tensorflow
 
 
-def doubled(graph: Any, weights: Mapping[str, Array]) -> Any:
+def doubled(graph: Any, weights: Mapping[str, Array] = nodes.NONE) -> Any:
     """Return a copy of the graph in float64, half precision too: constants, types and casts.
 
     Large weights stay as they are and are cast where they are used, one at a time: the cast waits for the

@@ -25,10 +25,11 @@ def fields(
 ) -> dict[str, Field]:
     """Return the receptive field of every tensor of a sorted graph that depends on `source`.
 
-    `shapes` holds the shape for one image, with its batch axis, by tensor name; `constants`
-    those of the graph.
+    `shapes` holds the shape for one image, with its batch, by tensor name; `constants` the values of all.
     """
-    walk = Walk(shapes, constants or nodes.constants(graph, {}), {source: Reach.of_image()})
+    walk = Walk(
+        shapes, dict(nodes.constants(graph) if constants is None else constants), {source: Reach.of_image()}
+    )
     for node in graph.node:
         if node.name != source:
             _take(walk, node)

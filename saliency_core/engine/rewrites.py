@@ -18,7 +18,7 @@ CARRYING = {
 }  # fmt: skip
 
 
-def own_gradients(graph: Any) -> tuple[str, ...]:
+def own_gradients(graph: Any) -> tuple[tuple[str, str], ...]:
     """Take the marks of foreign gradient rules off a graph, and all private ones; say where they were.
 
     TensorFlow's own swish is left unsaid: its rule saves memory and gives the derivative of its steps.
@@ -32,7 +32,7 @@ def own_gradients(graph: Any) -> tuple[str, ...]:
         if not rule:
             continue
         if node.op not in ("PartitionedCall", "StatefulPartitionedCall") and not _is_swish(node, by_name):
-            said.append(f"{node.name[:120]} ({node.op}) brings its own gradient rule, {rule[:60]}")
+            said.append((f"{node.name} ({node.op})", rule))
     return tuple(said)
 
 

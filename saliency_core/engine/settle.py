@@ -42,7 +42,7 @@ class Settled:
     graph: Any
     outputs: list[str]
     weights: nodes.Weights
-    own_gradients: tuple[str, ...]
+    rules: tuple[tuple[str, str], ...]
 
 
 def settled(raw: Raw, naming: Naming) -> Settled:
@@ -51,7 +51,7 @@ def settled(raw: Raw, naming: Naming) -> Settled:
     graph, outputs = inlined(graph, outputs)
     weights = dict(raw.weights)
     graph = _without_variables(graph, outputs, raw.values, weights)
-    own = own_gradients(graph)
+    rules = own_gradients(graph)
     outputs = [_through_identities(graph, output) for output in outputs]
     graph = nodes.sorted_and_pruned(nodes.bypass_identities(graph), outputs)
     if all(node.name != INPUT for node in graph.node):
@@ -66,7 +66,7 @@ def settled(raw: Raw, naming: Naming) -> Settled:
     graph.library.Clear()
     found = {names[name]: value for name, value in weights.items() if name in names}
     ends = [names[nodes.node_of(o)] + ":" + (o.partition(":")[2] or "0") for o in outputs]
-    return Settled(graph, ends, found, own)
+    return Settled(graph, ends, found, rules)
 
 
 def _without_variables(graph: Any, outputs: list[str], values: Values, weights: nodes.Weights) -> Any:

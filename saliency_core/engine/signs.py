@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,10 @@ STEPS = ("Round", "Rint", "Floor", "Ceil", "Sign", "FloorDiv")
 STOPS = ("StopGradient", "PreventGradient")
 DRAWS = ("Random", "StatelessRandom", "TruncatedNormal", "StatelessTruncatedNormal", "ParameterizedTruncated",
          "StatelessParameterized", "Multinomial", "StatelessMultinomial")  # fmt: skip
-STORAGE = ("/resource", "/ReadVariableOp")  # how a frozen variable ends
+STORAGE = "/ReadVariableOp"  # how a frozen variable ends
 
 
-def read(
-    frozen: Frozen, graph: Any, depends: set[str], floats: set[str], weights: Mapping[str, Array]
-) -> Signs:
+def read(frozen: Frozen, graph: Any, depends: set[str], floats: set[str], weights: dict[str, Array]) -> Signs:
     """Read the signs of a tidied graph.
 
     `depends` names the nodes that depend on the image, `floats` the tensors of floating point numbers.
@@ -45,7 +43,7 @@ def read(
         random=_one_a_layer(node.name for node in graph.node if node.op.startswith(DRAWS)),
         training_norms=tuple(n.name for n in graph.node if n.name in depends and _trains(n)),
         not_finite=tuple(_not_finite(weights)),
-        own_rules=tuple(rules),
+        own_rules=(*frozen.rules, *rules),
     )
 
 
@@ -74,13 +72,16 @@ def _trains(node: Any) -> bool:
     return "is_training" not in node.attr or bool(node.attr["is_training"].b)  # absent means true
 
 
-def _not_finite(weights: Mapping[str, Array]) -> Iterable[tuple[str, int, int]]:
+def _not_finite(weights: dict[str, Array]) -> Iterable[tuple[str, int, int]]:
     for name, values in weights.items():
         with np.errstate(all="ignore"):
             sound = values.dtype.kind != "f" or bool(np.isfinite(values.sum(dtype=np.float64)))
         if not sound and not np.isfinite(values).all():
-            plain = name.removesuffix(STORAGE[0]).removesuffix(STORAGE[1])
-            yield plain, int(np.isnan(values).sum()), int(np.isinf(values).sum())
+            yield (
+                name.removesuffix("/resource").removesuffix(STORAGE),
+                int(np.isnan(values).sum()),
+                int(np.isinf(values).sum()),
+            )
 
 
 def _layer(name: str) -> str:
@@ -160,7 +161,7 @@ def _numbers(by_name: dict[str, Any], name: str) -> Array | None:
     node = by_name.get(nodes.node_of(name))
     if node is None or node.op != "Const":
         return None
-    return np.asarray(nodes.constants(_Alone([node]), {})[node.name])
+    return np.asarray(nodes.constants(_Alone([node]))[node.name])
 
 
 class _Alone:

@@ -137,11 +137,12 @@ class Model:
         """Return the answer to one point (H, W, C), and the gradient of its top class; None without one."""
         from saliency_core.engine.compiled import Form
 
+        rows = self._compiled.anatomy.batch or 1
+        batch = np.repeat(point[None], rows, 0)
         if self.head.outputs:
             try:
-                rows = self._compiled.anatomy.batch or 1
-                found = self._compiled.run(Form("top", (), rows), np.repeat(point[None], rows, 0))
-                return found[2][0], found[1][0]
+                _, gradient, logits, *_ = self._compiled.run(Form("top", (), rows), batch)
+                return logits[0], gradient[0]
             except ModelError:  # the network cannot be differentiated
                 pass
         return self._over("read", (self.head.logits,), point[None])[0][0], None

@@ -28,7 +28,7 @@ DROPPED = {
     "concat_axis", "dot_axes", "consume_less", "inner_init", "renorm_clipping", "renorm_momentum",
 }  # fmt: skip
 CONSTANT = "_CONSTANT_VALUE"
-SILENT = (None, False, 1, "zeros", [], {})
+SILENT: tuple[Any, ...] = (None, False, 1, "zeros", [], {})
 GROUPED = {"Conv1D", "Conv2D", "Conv3D"}
 
 
@@ -65,9 +65,8 @@ def _functional(inner: Config) -> Config:
         made["name"] = plain_name(layer.get("name") or made["config"].get("name"))
         made["inbound_nodes"] = [_node(node) for node in layer.get("inbound_nodes", [])]
         layers.append(made)
-    kept: Config = {
-        key: inner[key] for key in ("name", "trainable", "input_layers", "output_layers") if key in inner
-    }
+    kept: Config = {key: inner[key] for key in ("name", "trainable") if key in inner}
+    kept.update({key: _referring(inner[key]) for key in ("input_layers", "output_layers")})
     return {**kept, "layers": layers}
 
 

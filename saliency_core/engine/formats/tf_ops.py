@@ -9,8 +9,10 @@ from saliency_core.engine.runtime import tensorflow
 from saliency_core.errors import ModelError
 
 PLAIN = {
-    "__operators__.add": "math.add", "__operators__.sub": "math.subtract", "__operators__.mul": "math.multiply",
-    "__operators__.truediv": "math.truediv", "__operators__.pow": "math.pow", "__operators__.neg": "math.negative",
+    "__operators__.add": "math.add", "__operators__.sub": "math.subtract",
+    "__operators__.mul": "math.multiply",
+    "__operators__.truediv": "math.truediv", "__operators__.pow": "math.pow",
+    "__operators__.neg": "math.negative",
     "compat.v1.squeeze": "squeeze", "compat.v1.transpose": "transpose",
 }  # fmt: skip
 ALLOWED = {

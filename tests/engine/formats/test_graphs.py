@@ -163,6 +163,44 @@ def test_a_flat_placeholder_of_a_stated_shape(tmp_path):
         open_model(path)
 
 
+def test_choices_on_the_command_line(tmp_path, capsys):
+    import json
+
+    import PIL.Image
+
+    from saliency_core.__main__ import main
+
+    weights = WEIGHTS[:12]
+
+    def build():
+        flat = v1.placeholder(tf.float32, [None, 12], "x")
+        tf.identity(linear(flat, weights), "first")
+        tf.identity(2 * linear(flat, weights), "second")
+
+    path = frozen(tmp_path, build)
+    (tmp_path / "names.txt").write_text("ant\nbee\ncat\n")
+    PIL.Image.fromarray(np.full((4, 3), 9, np.uint8)).save(tmp_path / "grey.png")
+    given = [
+        "explain",
+        str(tmp_path / "grey.png"),
+        "--model",
+        str(path),
+        "--json",
+        "--target",
+        "class_logit(1)",
+    ]
+    more = ["--size", "4x3", "--output", "first", "--labels", str(tmp_path / "names.txt")]
+    assert main([*given, *more]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["shape"] == [4, 3, 1]
+    assert told["score"] == pytest.approx(9 * float(weights[:, 1].sum()), rel=1e-5)
+    assert {one["label"] for one in told["predictions"]} == {"ant", "bee", "cat"}
+    assert main(given) == 2
+    assert "No input looks like an image" in capsys.readouterr().err
+    assert main([*given, "--size", "4by3"]) == 2
+    assert "--size '4by3' is no size. Write --size 224x224" in capsys.readouterr().err
+
+
 def test_a_placeholder_of_unknown_shape_takes_the_size_given(tmp_path):
     def build():
         pixels = v1.placeholder(tf.float32, None, "x")
