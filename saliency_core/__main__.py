@@ -54,17 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     explain.add_argument("--target", default="top_class()", help="what to explain; see `targets`")
     explain.add_argument("--method", default="gradient()", help="how; see `methods`")
-    explain.add_argument(
-        "--preprocessing", help="for a file: raw, unit, symmetric, caffe, torch; raw if left out"
-    )
-    explain.add_argument("--labels", default="", help="for a file: names of its classes, one a line")
-    explain.add_argument("--size", default="", help="for a file that leaves it open: HEIGHTxWIDTH[xCHANNELS]")
-    for flag, words in (
-        ("--signature", "which signature of a SavedModel"),
-        ("--input", "which tensor of a graph takes the image"),
-        ("--output", "which output is explained, by number or name"),
-    ):
-        explain.add_argument(flag, default="", help=f"for a file: {words}")
+    _file_choices(explain)
     explain.add_argument(
         "--fit", choices=("crop", "stretch", "pad"), help="how the image meets the model's size"
     )
@@ -74,6 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--evidence", action="store_true", help="check the map by finite differences")
     explain.add_argument("--doctor", action="store_true", help="say what is unusual about the model")
     explain.set_defaults(run=_explain)
+
+    inspect = commands.add_parser("inspect", help="check and open a model, and print what is known of it")
+    inspect.add_argument("model", metavar="MODEL", help="file, SavedModel folder, .zip of one, or a name")
+    inspect.add_argument("--image", default="", help="let the doctor look at the model on this image")
+    _file_choices(inspect)
+    inspect.set_defaults(run=_inspect)
 
     for family, words in (
         ("model", "models"),
@@ -88,19 +84,38 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+def _file_choices(command: argparse.ArgumentParser) -> None:
+    """Add what may be chosen when a model file is opened."""
+    command.add_argument(
+        "--preprocessing", help="for a file: raw, unit, symmetric, caffe, torch; raw if left out"
+    )
+    command.add_argument("--labels", default="", help="for a file: names of its classes, one a line")
+    command.add_argument("--size", default="", help="for a file that leaves it open: HEIGHTxWIDTH[xCHANNELS]")
+    for flag, words in (
+        ("--signature", "which signature of a SavedModel"),
+        ("--input", "which tensor of a graph takes the image"),
+        ("--output", "which output is explained, by number or name"),
+    ):
+        command.add_argument(flag, default="", help=f"for a file: {words}")
+    command.add_argument(
+        "--trusted",
+        action="store_true",
+        help="open a file that you made yourself in this process, unchecked and quicker",
+    )
+
+
+def _opened(given: argparse.Namespace) -> Any:
     from saliency_core.engine.runtime import start_quietly
-    from saliency_core.explanation import explain
     from saliency_core.models.opening import model_names, open_model
 
-    if given.preprocessing and given.model in model_names():
+    known = given.model in model_names()
+    if given.preprocessing and known:
         raise SaliencyError(
             f"{given.model} brings its own preprocessing.", "Leave --preprocessing out; it is for files."
         )
-    _check_outputs(given)
-    look = _look(given.look)
-    start_quietly()
-    model = open_model(
+    if known or given.trusted:
+        start_quietly()
+    return open_model(
         given.model,
         preprocessing=given.preprocessing or "raw",
         labels=given.labels or (),
@@ -108,7 +123,28 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         signature=given.signature,
         input=given.input,
         output=given.output,
+        trusted=given.trusted,
     )
+
+
+def _inspect(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from saliency_core.models.card_words import lines
+
+    model = _opened(given)
+    findings = _findings(model, given) if given.image else []
+    told = [f"{title + ':':<22} {text}" for title, text in lines(model.card)]
+    told += ["", *(f"{layer.name:<40} {' x '.join(map(str, layer.shape))}" for layer in model.layers)]
+    told += [f"{one['severity']}: {one['sentence']} {one['advice']}" for one in findings]
+    summary = {"card": model.card.facts(), "layers": [asdict(layer) for layer in model.layers]}
+    return {**summary, "doctor": findings}, [f"{model.card.title}", *told]
+
+
+def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from saliency_core.explanation import explain
+
+    _check_outputs(given)
+    look = _look(given.look)
+    model = _opened(given)
     made = explain(model, Path(given.image), given.target, given.method, how=given.fit)
     summary: dict[str, Any] = {
         "score": made.score,
@@ -147,7 +183,7 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 def _findings(model: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
     from saliency_core.checks.doctor import examine
 
-    return [one.facts() for one in examine(model, Path(given.image), how=given.fit)]
+    return [one.facts() for one in examine(model, Path(given.image), how=getattr(given, "fit", None))]
 
 
 def _size(text: str) -> tuple[int, ...] | None:

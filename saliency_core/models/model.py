@@ -18,7 +18,7 @@ from saliency_core.models.description import Description, Place
 from saliency_core.targets import Target
 
 if TYPE_CHECKING:
-    from saliency_core.engine.compiled import Compiled
+    from saliency_core.engine.compiled import Compiled, Form
     from saliency_core.engine.kernels import KernelGradient
 
 
@@ -42,6 +42,7 @@ class Card:
     licence: str = ""
     source: str = ""
     norms_folded: bool = False
+    notices: tuple[str, ...] = ()  # what the check of a file found worth telling
     description: Description = field(default_factory=lambda: Description(""))
 
     def facts(self) -> dict[str, Any]:
@@ -86,6 +87,14 @@ class Model:
     def traces(self) -> int:
         """How often a function of this graph was traced; stays small whatever is asked."""
         return self._compiled.traces
+
+    def run(self, form: Form, *arrays: Array) -> list[Array]:
+        """Run one question on the graph; what probes are made of."""
+        return self._compiled.run(form, *arrays)
+
+    def outline(self) -> dict[str, Any]:
+        """Return as plain data what another process needs to know of the graph."""
+        return {"output": self._compiled.frozen.output, "anatomy": asdict(self._compiled.anatomy)}
 
     @property
     def places(self) -> tuple[Place, ...]:

@@ -95,8 +95,11 @@ def open_model(
     become the model's input; it is ignored for catalogue names, whose own is used. `labels` are the names
     of the classes, or a file with one a line. `size` is needed where a model leaves its input size open,
     and tells for a flat input which image it is. `signature`, `input` and `output` choose where a file
-    holds several; `others` are fixed values for inputs that are no images. `trusted` says that you made
-    the file yourself. Raises ModelError with what to do.
+    holds several; `others` are fixed values for inputs that are no images.
+
+    A file is checked before anything of it runs, and then opened and run in a confined process of its
+    own. `trusted` says that you made it yourself: it opens in this process, unchecked, and quicker.
+    Raises ModelError with what to do.
     """
     if isinstance(source, Model):
         return source
@@ -111,28 +114,52 @@ def open_model(
         output,
         dict(others or {}),
     )
-    from saliency_core.engine.opening import compile_file, compile_keras
-
     if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        compiled, known = compile_file(str(path), _format(path), choices)
-        title = name or path.stem
-    else:
-        compiled, known = compile_keras(source, choices)
-        title = name or str(getattr(source, "name", "model"))
+        return _from_path(Path(source), choices, read_labels(labels), name, trusted, on_progress)
+    from saliency_core.engine.opening import compile_keras
+
+    compiled, known = compile_keras(source, choices)
+    title = name or str(getattr(source, "name", "model"))
     facts = {"name": title, "title": title, "labels": read_labels(labels)}
     return Model(compiled, _card(compiled, facts, ready.spelling, known))
 
 
-def _format(path: Path) -> str:
+def _from_path(
+    path: Path,
+    choices: Choices,
+    labels: tuple[str, ...],
+    name: str,
+    trusted: bool,
+    on_progress: OnProgress | None,
+) -> Model:
     if not path.exists():
         raise ModelError(
             f"There is no model named {str(path)[:80]!r}, and no such file.",
             f"Names: {', '.join(model_names())}; or give a path to a .keras file.",
         )
+    if not trusted:
+        from saliency_core.models.confined import open_confined
+
+        return open_confined(path, choices, labels, name or path.name, on_progress)
     from saliency_core.engine.formats.opening import format_of
 
-    return format_of(path)
+    return opened_file(path, format_of(path), choices, labels, name or path.name)
+
+
+def opened_file(
+    path: Path,
+    format: str,
+    choices: Choices,
+    labels: Sequence[str] = (),
+    name: str = "",
+    notices: Sequence[str] = (),
+) -> Model:
+    """Open a file in this process, which runs what it holds: one that is trusted, or was checked."""
+    from saliency_core.engine.opening import compile_file
+
+    compiled, known = compile_file(str(path), format, choices)
+    facts = {"name": name, "title": name, "labels": labels, "notices": notices}
+    return Model(compiled, _card(compiled, facts, choices.preprocessing, known))
 
 
 def _from_catalogue(name: str, on_progress: OnProgress | None) -> Model:
@@ -207,6 +234,7 @@ def _card(compiled: Any, facts: dict[str, Any], preprocessing: str, known: Descr
         digest=compiled.frozen.digest,
         labels=tuple(facts.get("labels", ())),
         measured=tuple(facts.get("measured", ())),
+        notices=tuple(facts.get("notices", ())),
         licence=facts.get("licence", ""),
         source=facts.get("source", ""),
         norms_folded=compiled.norms_folded,

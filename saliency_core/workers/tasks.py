@@ -10,11 +10,14 @@ import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
 from saliency_core.checks.doctor import examine
+from saliency_core.engine.compiled import Form
 from saliency_core.explanation import evidence_for, explain
 from saliency_core.grammar import parse
 from saliency_core.images import Image
 from saliency_core.models.model import Model
 from saliency_core.models.opening import FIRST_MODEL, open_model
+from saliency_core.revive import revive
+from saliency_core.workers.brought import brought
 from saliency_core.workers.report import Report, Task
 
 Params = dict[str, Any]
@@ -44,6 +47,19 @@ def open_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     model = _model(params, report)
     layers = [asdict(layer) for layer in model.layers]
     return {"card": model.card.facts(), "layers": layers}, {}
+
+
+def lay_open_task(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Open a model for another process, which will ask it form by form."""
+    model = _model(params, report)
+    return {"card": model.card.facts(), **model.outline()}, {}
+
+
+def run_task(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Run one form on the graph; arrays go in and come back by their places."""
+    model = _model(params, report)
+    found = model.run(revive(Form, params["form"]), *(arrays[str(place)] for place in range(len(arrays))))
+    return {"traces": model.traces}, {str(place): array for place, array in enumerate(found)}
 
 
 def explain_task(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -138,6 +154,8 @@ TASKS: dict[str, Task] = {
     name: patiently(task)
     for name, task in {
         "open": open_task,
+        "lay_open": lay_open_task,
+        "run": run_task,
         "explain": explain_task,
         "evidence": evidence_task,
         "doctor": doctor_task,
@@ -189,6 +207,8 @@ def _model(params: Params, report: Report) -> Model:
     def on_progress(done: float, total: float, words: str) -> None:
         report.progress(done, total, words)
 
+    if "upload" in params:
+        return brought(params)
     return open_model(params["model"], on_progress=on_progress)
 
 

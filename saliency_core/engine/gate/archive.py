@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import zipfile
 from collections.abc import Iterable
@@ -68,6 +69,10 @@ def content(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
         return file.read(most + 1)
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def unpack(archive: zipfile.ZipFile, members: Iterable[zipfile.ZipInfo], to: Path, under: str = "") -> None:
     """Write checked members below a folder, without the part of their names that `under` says."""
     for member in members:
@@ -77,13 +82,12 @@ def unpack(archive: zipfile.ZipFile, members: Iterable[zipfile.ZipInfo], to: Pat
             continue
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         left = member.file_size
-        with archive.open(member) as source, target.open("xb") as file:
+        with archive.open(member) as source, open(target, "xb", opener=_private) as file:
             while block := source.read(BLOCK):
                 left -= len(block)
                 if left < 0:
                     raise Stop(f"member '{shown(member.filename)}'", "it is longer than it says", PACK_AGAIN)
                 file.write(block)
-        target.chmod(0o600)
 
 
 def check_folder(folder: Path, limits: Limits) -> None:

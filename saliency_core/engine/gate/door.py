@@ -58,7 +58,7 @@ def _admit(path: Path, scratch: Path, limits: Limits) -> Admitted:
         config = configuration.parse(text, "model_config", limits)
         configuration.check(config, "model_config")
         weights.check(config, "model_config", hdf5.check(path, "the file", limits), limits)
-        return Admitted("h5", path)
+        return Admitted("hdf5", path)
     if kind == "folder":
         archive.check_folder(path, limits)
         tensorflow()

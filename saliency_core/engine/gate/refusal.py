@@ -41,7 +41,7 @@ class Limits:
 class Admitted:
     """A file that passed: what it is, what to open, and what the user should know."""
 
-    format: str  # "keras" | "h5" | "saved_model" | "graph"
+    format: str  # "keras" | "hdf5" | "saved_model" | "graph"
     path: Path
     notices: tuple[str, ...] = ()
 

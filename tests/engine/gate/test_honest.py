@@ -28,7 +28,7 @@ def test_every_kind_of_keras_model(name: str, tmp_path: Path) -> None:
     model.compile("adam", "mse")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    for ending, format in ((".keras", "keras"), (".h5", "h5")):
+    for ending, format in ((".keras", "keras"), (".h5", "hdf5")):
         path = tmp_path / f"{name}{ending}"
         model.save(path)
         if name == "subclassed":  # a class of its own, whose code is not in the file

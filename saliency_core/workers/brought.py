@@ -1,0 +1,53 @@
+"""In a confined worker: the one model that somebody brought, checked, opened, and kept open."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from saliency_core.engine.gate import Admitted, Refused, admit
+from saliency_core.models.description import Choices
+from saliency_core.models.model import Model
+from saliency_core.models.opening import opened_file
+from saliency_core.revive import revive
+from saliency_core.workers import sandbox
+
+GRAPHS = ("saved_model", "graph")
+_held: dict[str, Model] = {}
+
+
+def brought(params: Mapping[str, Any]) -> Model:
+    """Return the model at `params["upload"]["path"]`, opened as `choices`, `labels` and `name` say.
+
+    It is checked before anything of it runs. Other choices open it anew. Raises ModelError.
+    """
+    wanted = {name: params.get(name) for name in ("upload", "choices", "labels", "name")}
+    key = json.dumps(wanted, sort_keys=True)
+    if key not in _held:
+        _held.clear()
+        _held[key] = _open(**wanted)
+    return _held[key]
+
+
+def _open(upload: Any, choices: Any, labels: Any, name: Any) -> Model:
+    path = Path(upload["path"])
+    title = str(name or path.stem)
+    found = _admitted(path, upload["scratch"], title)
+    chosen = revive(Choices, choices or {})
+    return opened_file(found.path, found.format, chosen, tuple(labels or ()), title, found.notices)
+
+
+def _admitted(path: Path, scratch: str, title: str) -> Admitted:
+    """Check the file under the name that its owner knows it by."""
+    try:
+        found = admit(path, Path(tempfile.mkdtemp(dir=scratch)))
+    except Refused as no:
+        raise Refused(title, no.part, no.reason, no.hint) from no
+    if found.format in GRAPHS and not sandbox.graphs_allowed():
+        reason = "this system cannot shut in a process, and a graph of TensorFlow can do what a program can"
+        hint = "Save the model as a .keras file, or ask whoever runs this server."
+        raise Refused(title, "", reason, hint)
+    return found
