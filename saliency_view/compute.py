@@ -13,12 +13,14 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from saliency_core.workers.jobs import Job, JobTable, Request
 from saliency_core.workers.pool import Pool
+from saliency_view import own_models
 
 PATIENCE = 0.45  # seconds that a page waits for a quick result before it shows progress
 STAGGER = 1.2  # two imports of TensorFlow at once take twice as long as one after the other
 _lock = threading.Lock()
 _tables: list[JobTable] = []
 _sessions: set[str] = set()
+_uploads: dict[str, set[str]] = {}  # ids of the models that a session has brought
 
 
 def table() -> JobTable:
@@ -56,6 +58,13 @@ def _forget_the_gone() -> None:
         if not runtime.get_instance().is_active_session(one):
             _sessions.discard(one)
             table().forget(one)
+            for upload in _uploads.pop(one, ()):
+                forget_upload(upload)
+
+
+def forget_upload(id: str) -> None:
+    """Remove a model that a visitor brought, and end its process."""
+    table().forget_upload(id)
 
 
 def ask(
@@ -72,7 +81,10 @@ def ask(
     Raises BusyError when too many jobs wait. A job that was stopped or has failed stays so until it
     is asked again by `again`.
     """
-    request = Request(task, dict(params), dict(arrays or {}), background)
+    known, upload = own_models.for_worker(params)
+    request = Request(task, known, dict(arrays or {}), background, upload)
+    if upload is not None:
+        _uploads.setdefault(session(), set()).add(upload.id)
     key = (session(), panel)
     before = table().latest(key)
     if (

@@ -8,6 +8,7 @@ from functools import cache
 from saliency_core.errors import ModelError
 from saliency_core.models.catalogue import CATALOGUE
 from saliency_core.models.opening import Entry, bundled_cards, menu
+from saliency_view import own_models
 
 IMAGENET_CLASSES = 1000
 
@@ -25,6 +26,7 @@ class Facts:
     line: str
     about: str
     bundled: bool
+    several: bool = False  # image inputs, side by side on one canvas
 
 
 @cache
@@ -33,9 +35,33 @@ def entries() -> dict[str, Entry]:
     return {entry.name: entry for entry in menu()}
 
 
-@cache
 def facts(name: str) -> Facts:
-    """Return the facts of a model in the menu; raises ModelError for any other name."""
+    """Return the facts of a model in the menu or of this visit; raises ModelError for any other name."""
+    return _brought(name) if own_models.is_own(name) else _listed(name)
+
+
+def _brought(name: str) -> Facts:
+    known = own_models.record(name)
+    card = known["card"]
+    if card is None:
+        raise ModelError(f"{known['name']} is not open yet.", "Wait until it is, or choose another model.")
+    height, width, channels = card["input"]
+    line = f"{height} x {width} x {channels}; {card['description']['format']}"
+    several = len(card["description"]["places"]) > 1
+    return Facts(
+        name, known["name"], (height, width, channels), card["classes"], tuple(card["labels"]), "crop",
+        line, "", False, several,
+    )  # fmt: skip
+
+
+def suits(name: str) -> str:
+    """Return the model in the menu whose pictures suit a model best."""
+    grey = own_models.is_own(name) and facts(name).input[2] == 1
+    return "digits" if grey else name
+
+
+@cache
+def _listed(name: str) -> Facts:
     if name not in entries():
         raise ModelError(f"There is no model {name[:60]!r}.", f"Choose one of: {', '.join(entries())}.")
     entry = entries()[name]

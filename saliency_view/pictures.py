@@ -34,6 +34,8 @@ def picture(view: View) -> Image:
 def seen(view: View) -> Image:
     """Return the picture at the size the model sees, with the original's name and digest."""
     whole = picture(view)
+    if facts(view.model).several:
+        return whole  # each input fits it to its own size
     height, width, _ = facts(view.model).input
     key = ("seen", whole.digest, height, width, view.fit)  # no name: others may call the same file otherwise
     return replace(whole, pixels=remember(key, lambda: _fitted(whole, height, width, view.fit)))

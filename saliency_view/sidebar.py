@@ -23,10 +23,11 @@ from saliency_core.targets import (
     Target,
     class_name,
 )
-from saliency_view import pictures, state
+from saliency_view import own_models, pictures, state
 from saliency_view.components.gallery import Shot, gallery
 from saliency_view.controls import Options, choose, settings
-from saliency_view.facts import Facts, entries, facts
+from saliency_view.facts import Facts, entries, facts, suits
+from saliency_view.own_panel import own_model_box
 from saliency_view.panels import shortened
 from saliency_view.sitemap import PAGES
 from saliency_view.state import OWN, View
@@ -54,12 +55,15 @@ def sidebar(view: View, labels: Sequence[str], layers: Layers, *, target: bool =
 
 def _model(view: View, known: Facts) -> None:
     st.subheader("Model")
-    names = Options(list(entries()), _menu_line)
+    names = Options([*entries(), *own_models.opened()], _menu_line)
     choose("Model", "model", names, view.model, lambda name: _change(model=name), bare=True)
     st.caption(plain(known.line))
+    own_model_box(view)
 
 
 def _menu_line(name: str) -> str:
+    if own_models.is_own(name):
+        return f"{facts(name).title} (your own)"
     entry = entries()[name]
     return f"{entry.title} ({entry.megabytes:.0f} MB download)" if entry.megabytes else entry.title
 
@@ -71,7 +75,7 @@ def _image(view: View, known: Facts) -> None:
         key="source", label_visibility="collapsed", width="stretch",
     )  # fmt: skip
     if source == "Gallery":
-        shots = [Shot(s.id, s.title, pictures.small(s.id, THUMBNAIL)) for s in for_model(view.model)]
+        shots = [Shot(s.id, s.title, pictures.small(s.id, THUMBNAIL)) for s in for_model(suits(view.model))]
         picked = gallery(key="gallery", shots=shots, selected=view.image, title="Gallery")
         if picked is not None and picked != view.image:
             state.change(image=picked)

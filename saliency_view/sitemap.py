@@ -31,4 +31,5 @@ PAGES = (
     Place("pages/units/output_gradient.py", "Output gradient", "output-gradient", "Explain", "tune"),
     Place("pages/learn/pixel_gradient.py", "From output to pixels", "pixel-gradient", "Learn", "school"),
     Place("pages/reference/reference.py", "Models and methods", "reference", "Reference", "menu_book"),
+    Place("pages/about/about.py", "About", "about", "Reference", "info"),
 )

@@ -15,7 +15,7 @@ from saliency_core.images import HOWS
 from saliency_core.models.opening import FIRST_MODEL
 from saliency_core.render.look import Look
 from saliency_core.targets import Target
-from saliency_view.facts import Facts, default_target, facts
+from saliency_view.facts import Facts, default_target, facts, suits
 
 KEY = "view"
 LONGEST = 8000
@@ -39,7 +39,7 @@ class View:
     def settled(self) -> View:
         """Return the view with every gap filled by what suits the model; raises SaliencyError."""
         known = facts(self.model)
-        image = self.image or for_model(self.model)[0].id
+        image = self.image or for_model(suits(self.model))[0].id
         if image != OWN:
             sample(image)
         method = parse("method", self.method)
@@ -73,7 +73,7 @@ def change(**words: Any) -> None:
         kinds = [parse("method", view.method).kind for view in (before, after)]
         after = after if kinds[0] == kinds[1] else replace(after, look="")
     st.session_state[KEY] = asdict(after.settled())
-    for kind in ("address", "picture"):
+    for kind in ("address", "picture", "model"):
         tell(kind, [])
 
 

@@ -1,0 +1,135 @@
+"""The box in the sidebar that opens a visitor's own model, and says how it is opened."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+import streamlit as st
+
+from saliency_core.errors import SaliencyError
+from saliency_core.grammar import parse
+from saliency_core.images.picture import clean_name
+from saliency_core.registry import table
+from saliency_view import compute, own_models, state
+from saliency_view.state import View
+from saliency_view.text import plain
+
+ENDINGS = ("keras", "h5", "hdf5", "pb", "zip")
+PROMISE = (
+    "A .keras or .h5 file, a frozen graph (.pb), or a SavedModel as .zip. It is checked before anything of "
+    "it runs, and then runs in a process of its own, shut in as the page About says. It is gone when you "
+    "leave."
+)
+AFFINE = "affine"
+EXAMPLE = "affine(scale=[0.0039], shift=[0.0])"
+NUMBERS = "Where the step before is your own: pixels times scale plus shift, one number or one a channel."
+PORTS = ("signature", "input", "output")
+SHAPE = "Height x width, such as 224x224, where the file leaves it open; x channels for a flat input."
+
+
+def own_model_box(view: View) -> None:
+    """Draw the box, closed until it is needed; a model that has just been opened becomes the view's."""
+    if not own_models.allowed():
+        return
+    wanted = own_models.opening()
+    with st.expander("Open your own model", icon=":material/upload_file:", expanded=wanted is not None):
+        st.file_uploader("Model file", type=ENDINGS, key="model-upload", on_change=_take, help=PROMISE)
+        for problem in state.problems("model"):
+            st.error(plain(problem))
+        if wanted is not None:
+            _progress(wanted)
+        elif not own_models.is_own(view.model):
+            st.caption(PROMISE)
+        name = wanted["id"] if wanted is not None else view.model
+        if own_models.is_own(name):
+            _choices(name, wanted or own_models.record(name))
+
+
+def _take() -> None:
+    """Store an uploaded file in a folder of the server's own, under a name of the server's own."""
+    given = st.session_state["model-upload"]
+    if given is None:
+        return
+    uploads = compute.table().pool.uploads
+    for old in own_models.add(
+        uploads.keep(given.getvalue(), PurePath(given.name).suffix), clean_name(given.name)
+    ):
+        compute.forget_upload(old.id)
+    state.tell("model", [])
+
+
+def _progress(wanted: dict[str, Any]) -> None:
+    known = own_models.record(wanted["id"])
+    params = {"model": wanted["id"], "choices": wanted["choices"], "labels": wanted["labels"]}
+    job = compute.ask("own-model", "open", params, wait=0.3)
+    if not job.ended:
+        compute.follow(job, f"Opening {known['name']}")
+        return
+    if job.state == "done" and job.result is not None:
+        state.change(model=own_models.settle(job.result.message["card"]))
+        st.rerun()
+    said = "Opening it was stopped." if job.error is None else f"{job.error.problem} {job.error.hint}"
+    st.error(plain(said))
+    left, right = st.columns(2)
+    if left.button("Try again", width="stretch", key="own-again"):
+        compute.again(job)
+        st.rerun()
+    if right.button("Close", width="stretch", key="own-close"):
+        own_models.give_up()
+        st.rerun()
+
+
+def _choices(name: str, now: dict[str, Any]) -> None:
+    """Draw how the model is opened; nothing happens until the button is pressed."""
+    given = now["choices"]
+    spelled = given.get("preprocessing", "raw()")
+    ways = [id for id, cls in table("preprocessing").items() if not cls.hidden]
+    affine = spelled if spelled.startswith(AFFINE) else ""
+    with st.form(f"own-{name}", border=False):
+        st.selectbox(
+            "Preprocessing",
+            ways,
+            ways.index(parse("preprocessing", spelled).id),
+            key=f"{name}-way",
+            format_func=lambda id: table("preprocessing")[id].title,
+            help="What the network was trained with; the doctor says when another fits better.",
+        )
+        st.text_input("Own numbers", affine, key=f"{name}-affine", placeholder=EXAMPLE, help=NUMBERS)
+        labels = "\n".join(now["labels"])
+        st.text_area(
+            "Names of the classes", labels, key=f"{name}-labels", height=68, placeholder="one a line"
+        )
+        size = "x".join(map(str, given.get("size") or ()))
+        st.text_input("Image size", size, key=f"{name}-size", placeholder="as in the file", help=SHAPE)
+        with st.expander("Which input and output"):
+            for field in PORTS:
+                before = str(given.get(field, ""))
+                st.text_input(field.capitalize(), before, key=f"{name}-{field}", placeholder="as proposed")
+        st.form_submit_button("Open with these", width="stretch", on_click=_reopen, args=(name,))
+
+
+def _reopen(name: str) -> None:
+    said = {
+        field: st.session_state[f"{name}-{field}"] for field in ("way", "affine", "labels", "size", *PORTS)
+    }
+    try:
+        spelled = said["affine"] or f"{AFFINE}()" if said["way"] == AFFINE else f"{said['way']}()"
+        way = parse("preprocessing", spelled).spelling
+        choices: dict[str, Any] = {"preprocessing": way, "size": _size(said["size"])}
+    except SaliencyError as problem:
+        state.tell("model", [str(problem)])
+        return
+    choices |= {field: said[field].strip() for field in PORTS}
+    labels = [line.strip() for line in said["labels"].splitlines() if line.strip()]
+    own_models.want(name, choices, labels)
+    state.tell("model", [])
+
+
+def _size(text: str) -> list[int] | None:
+    parts = text.lower().replace(" ", "").split("x") if text.strip() else []
+    if not parts:
+        return None
+    if len(parts) not in (2, 3) or not all(part.isdigit() and int(part) for part in parts):
+        raise SaliencyError(f"{text[:40]!r} is no size.", "Write 224x224, or 28x28x1 for a flat input.")
+    return [int(part) for part in parts]
