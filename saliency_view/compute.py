@@ -115,8 +115,11 @@ def ready() -> bool:
 
 
 @st.fragment(run_every=0.2)
-def follow(job: Job, words: str) -> None:
-    """Show how far a job is, offer to stop it, and draw the page anew when it has ended."""
+def follow(job: Job, words: str, *, narrow: bool = False) -> None:
+    """Show how far a job is, offer to stop it, and draw the page anew when it has ended.
+
+    In a `narrow` place the button stands below.
+    """
     if job.ended:
         st.rerun()
     progress, eta = job.progress, ""
@@ -124,7 +127,7 @@ def follow(job: Job, words: str) -> None:
         eta = f", about {progress.eta_s:.0f} s left"
     share = min(1.0, progress.done / progress.total) if progress is not None and progress.total else 0.0
     line = f"{progress.message or words}{eta}" if progress is not None else _waiting(words)
-    left, right = st.columns([5, 1], vertical_alignment="center")
+    left, right = (st, st) if narrow else st.columns([5, 1], vertical_alignment="center")
     left.progress(share, text=line)
     if right.button("Stop", key=f"stop-{job.key[1]}", width="stretch"):
         stop(job)

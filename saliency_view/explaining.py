@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +16,7 @@ from saliency_core.workers.jobs import BusyError, Job
 from saliency_view import compute, panels, pictures, state
 from saliency_view.doctor import doctor
 from saliency_view.facts import facts
+from saliency_view.reading import model_card, reading
 from saliency_view.sidebar import sidebar
 from saliency_view.state import View
 from saliency_view.text import plain
@@ -35,7 +37,7 @@ def draw() -> None:
     for wrong in state.problems("address"):
         st.warning(plain(wrong))
     st.title("Which pixels does the answer depend on?")
-    _answer(view, picture, job)
+    _answer(view, picture, job, opened.result.message["card"] if opened.result else {})
 
 
 def params_of(view: View, picture: Image, target: str) -> dict[str, Any]:
@@ -52,11 +54,11 @@ def params_of(view: View, picture: Image, target: str) -> dict[str, Any]:
     }
 
 
-def _answer(view: View, picture: Image, job: Job) -> None:
+def _answer(view: View, picture: Image, job: Job, card: Mapping[str, Any]) -> None:
     """Show the finished map, or how far it is with the last one dimmed behind, or why there is none."""
     if job.state == "done":
         st.session_state[SHOWN] = (job, view)
-        _finished(view, picture, job)
+        _finished(view, picture, job, card)
         return
     if job.ended:
         panels.failure(job)
@@ -73,7 +75,7 @@ def _answer(view: View, picture: Image, job: Job) -> None:
         st.image(f"data:image/png;base64,{b64encode(to_png(picture.pixels)).decode()}", width=400)
 
 
-def _finished(view: View, picture: Image, job: Job) -> None:
+def _finished(view: View, picture: Image, job: Job, card: Mapping[str, Any]) -> None:
     made = panels.attribution(job)
     st.session_state["top_classes"] = [one.index for one in made.predictions[:2]]
     st.markdown(panels.sentence(made))
@@ -83,13 +85,15 @@ def _finished(view: View, picture: Image, job: Job) -> None:
         look = panels.look_controls(view, made.point.shape[2])
         look = panels.map_viewer(made, look, "map")
         panels.facts_line(made, view)
-        panels.reading(made)
+        reading(made)
         panels.downloads(made, look)
     with right:
         unit_grid(view, image_params(view, picture), picture.pixels)
         panels.predictions(made, "predictions")
         panels.evidence(made, view)
         doctor(view, image_params(view, picture), picture.pixels, above)
+        if card:
+            model_card(card)
     _ahead(view, picture, made)
 
 

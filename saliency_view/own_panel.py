@@ -33,7 +33,8 @@ def own_model_box(view: View) -> None:
     if not own_models.allowed():
         return
     wanted = own_models.opening()
-    with st.expander("Open your own model", icon=":material/upload_file:", expanded=wanted is not None):
+    label = "Your own model" if own_models.is_own(view.model) else "Open your own model"
+    with st.expander(label, icon=":material/upload_file:", expanded=wanted is not None):
         st.file_uploader("Model file", type=ENDINGS, key="model-upload", on_change=_take, help=PROMISE)
         for problem in state.problems("model"):
             st.error(plain(problem))
@@ -64,7 +65,7 @@ def _progress(wanted: dict[str, Any]) -> None:
     params = {"model": wanted["id"], "choices": wanted["choices"], "labels": wanted["labels"]}
     job = compute.ask("own-model", "open", params, wait=0.3)
     if not job.ended:
-        compute.follow(job, f"Opening {known['name']}")
+        compute.follow(job, f"Opening {known['name']}", narrow=True)
         return
     if job.state == "done" and job.result is not None:
         state.change(model=own_models.settle(job.result.message["card"]))

@@ -37,24 +37,6 @@ ENDS = {  # what the two ends of a scale mean, by kind and sign
     ("contribution", "positive"): ("nothing", "speaks for it"),
     ("contribution", "negative"): ("nothing", "speaks against it"),
 }
-SCORES = {  # what a score is, by the unit of the map
-    "logit": "A logit is the number that the network computes for a class before all of them are turned into "
-    "probabilities: the larger, the likelier the class.",
-    "probability": "It runs from 0 to 1 and hardly moves when the network is sure; the logit tells more.",
-    "activation": "An activation is the number that one unit inside the network gives on.",
-}
-MEANINGS = {
-    "sensitivity": "Each number of the map says by how much the score changes when that value of the image "
-    "becomes one grey level brighter, of 255, and everything else stays. It is a slope: it holds for small "
-    "changes, and a large slope is not a large share in the answer.",
-    "contribution": "Each number of the map says how much that pixel adds to the score, to first order, "
-    "compared with a black pixel in its place.",
-}
-COLOURS = (
-    "Strong values cover the photo, weak ones let it show through; Map only shows the colours of the scale "
-    "unmixed. What lies beyond the scale has the colour of its end. Colours never change the numbers: the "
-    "readout and the files have them in full."
-)
 CHANNELS = {1: ("gray",), 3: ("red", "green", "blue")}
 CLIPS = (90.0, 95.0, 99.0, 99.9, 100.0)
 NARROW = 152  # pixels
@@ -281,16 +263,6 @@ def _verdict(found: Mapping[str, Any]) -> str:
     if found["good"]:
         return f":green[:material/check_circle:] **Checked:** map and network agree within {gap}"
     return f":red[:material/error:] **Doubtful:** map and network differ by {gap}"
-
-
-def reading(made: Attribution) -> None:
-    """Explain, folded away, what the numbers and colours of this map mean."""
-    unit = made.units.removesuffix(" per grey level")
-    score = f"The score is the {made.words}, now {number_text(made.score)}."
-    lines = [score + (f" {SCORES[unit]}" if unit in SCORES else ""), MEANINGS.get(made.kind, ""), COLOURS]
-    with st.expander("How to read this map"):
-        for line in filter(None, lines):
-            st.markdown(plain(line))
 
 
 def _evidence_help(found: Mapping[str, Any]) -> str:

@@ -55,7 +55,8 @@ def sidebar(view: View, labels: Sequence[str], layers: Layers, *, target: bool =
 
 def _model(view: View, known: Facts) -> None:
     st.subheader("Model")
-    names = Options([*entries(), *own_models.opened()], _menu_line)
+    lines = {name: _menu_line(name) for name in (*entries(), *own_models.opened())}
+    names = Options(list(lines), lines.__getitem__)
     choose("Model", "model", names, view.model, lambda name: _change(model=name), bare=True)
     st.caption(plain(known.line))
     own_model_box(view)

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from saliency_core.models.model import Card
+
 GATE = "SALIENCY_TEST_GATE"
+CARD = Card("template", "Three templates", "", (32, 32, 3), 3, "logits", "raw()", 1, 1, 1, "0" * 64).facts()
 STEPS, PAUSE = 3000, 0.05  # seconds
 
 
@@ -19,7 +22,7 @@ def warm_up():
 
 
 def open_task(params, arrays, report):
-    return {"card": {"labels": []}, "layers": []}, {}
+    return {"card": CARD, "layers": []}, {}
 
 
 def evidence_task(params, arrays, report):

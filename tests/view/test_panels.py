@@ -21,6 +21,7 @@ from saliency_core.workers.job import Result
 from saliency_core.workers.run import CrashError
 from saliency_view import panels, pictures, state
 from saliency_view.components.viewer import ViewerState
+from saliency_view.reading import reading
 from saliency_view.text import JOINER, plain
 
 HOSTILE = "<img src=x onerror=alert(1)> [x](http://e.com) $x$ :red[hi]"
@@ -346,7 +347,7 @@ def test_a_score_that_does_not_move_is_no_proof(screen: Screen, monkeypatch: pyt
 
 @pytest.mark.parametrize("kind", ["sensitivity", "contribution"])
 def test_how_to_read_a_map_names_its_score_and_its_kind(kind: str, screen: Screen) -> None:
-    panels.reading(made(spike(1.0), kind=kind))
+    reading(made(spike(1.0), kind=kind))
     said = " ".join(screen.of("markdown")).replace("\\", "")
     assert "The score is the logit of class 1" in said
     assert ("slope" in said, "adds to the score" in said) == (kind == "sensitivity", kind != "sensitivity")

@@ -1,0 +1,94 @@
+"""A researcher brings a model: opened, explained, looked into, lost and found again, and refused in words."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import App, Visit, Visitor
+from tests.engine import networks
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import keras
+
+    keras.utils.set_random_seed(3)
+    folder = tmp_path_factory.mktemp("brought")
+    networks.sequential(keras).save(folder / "mine.keras")
+    code = keras.Sequential([keras.layers.Input((4, 4, 3)), keras.layers.Lambda(lambda x: x * 2)])
+    code.save(folder / "code.keras")
+    return folder
+
+
+def bring(one: Visitor, path: Path) -> Visitor:
+    """Give the box in the sidebar a file; the caller waits for what is to come of it."""
+    field = one.page.locator("[data-testid=stSidebar] input[type=file]").first
+    if not field.is_visible():
+        box = one.page.get_by_test_id("stSidebar").get_by_text(re.compile("^(Open your|Your) own model$"))
+        box.first.click()
+    field.wait_for(state="attached")
+    field.set_input_files(path)
+    return one
+
+
+def wait_for_own(one: Visitor) -> Visitor:
+    one.page.wait_for_url(re.compile("model=own-"))
+    return one.rest()
+
+
+def confined_children(app: App) -> list[int]:
+    """Return the server's children that hold a stranger's model: they say so in their arguments."""
+    told = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(app.process.pid)], capture_output=True, text=True
+    )
+    return [int(line.split()[0]) for line in told.stdout.splitlines() if "scratch-" in line]
+
+
+def test_an_own_model_is_explained_and_a_lost_process_costs_one_map(
+    visit: Visit, app: App, files: Path
+) -> None:
+    one = wait_for_own(bring(visit().open(), files / "mine.keras"))
+    assert "mine.keras" in one.facts
+    values, pixels, recipe = one.numbers()
+    assert (values.shape, recipe["model"]) == ((9, 7, 3), "mine.keras")
+    one.page.get_by_text("Checked:").wait_for()
+    (process,) = confined_children(app)
+    os.kill(process, signal.SIGKILL)
+    one.explain_class(1)  # a new process opens the file again
+    assert app.process.poll() is None
+    assert confined_children(app) != [process]
+    one.page.get_by_role("link", name="Layers and units").first.click()
+    one.page.get_by_role("heading", name="Layers and units").wait_for()
+    one.rest()
+    assert one.address()["model"].startswith("own-")
+    assert "mine.keras" in one.facts
+
+
+def test_a_model_with_code_in_it_is_refused_and_nothing_is_lost(visit: Visit, files: Path) -> None:
+    one = visit().open(model="digits", image="digit_3")
+    before = one.facts
+    bring(one, files / "code.keras")
+    said = one.page.get_by_text(re.compile("code.keras was not opened")).first
+    said.wait_for()
+    assert "Lambda" in said.inner_text()
+    assert one.facts == before
+    one.page.get_by_role("button", name="Close", exact=True).click()
+    one.rest()
+    wait_for_own(bring(one, files / "mine.keras"))
+
+
+def test_the_about_page_says_what_holds(visit: Visit) -> None:
+    one = visit().open("about")
+    assert one.page.get_by_text("No file but the model can be read.").is_visible()
+    assert (
+        one.page.get_by_role("cell", name="yes").count() + one.page.get_by_role("cell", name="no").count()
+        >= 10
+    )
