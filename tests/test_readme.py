@@ -120,7 +120,14 @@ def test_every_command_line_example_runs(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
     prefix = ".venv/bin/python -m saliency_core "
     commands = [line.removeprefix(prefix) for line in blocks("sh")[2].splitlines()]
-    assert [shlex.split(line)[0] for line in commands] == ["explain", "models", "methods", "targets", "looks"]
+    assert [shlex.split(line)[0] for line in commands] == [
+        "explain",
+        "inspect",
+        "models",
+        "methods",
+        "targets",
+        "looks",
+    ]
     (tmp_path / "assets").symlink_to(ROOT / "assets")
     monkeypatch.chdir(tmp_path)
     for line in commands:

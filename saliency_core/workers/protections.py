@@ -29,22 +29,25 @@ BEGIN = (
 
 # id: what holds, how it was tried
 ROWS = {
-    "read": ("No file but the model can be read.", "A file planted beside it was opened."),
+    "read": ("No file but the model can be read.", "It tried to open a file planted beside it."),
     "write": (
         "Nothing is written outside a scratch folder.",
-        "A file was to be made, emptied, moved, linked.",
+        "It tried to make, empty, move and link a file.",
     ),
-    "change": ("Permissions and times of files stay.", "Those of the planted file were to be set."),
-    "peek": ("Other processes cannot be looked into.", "Memory and environment of the server were opened."),
-    "signal": ("Other processes cannot be ended.", "A signal and a limit were tried on the server."),
-    "network": ("There is no network.", "A connection within this machine was tried, and a listener."),
+    "change": ("Permissions and times of files stay.", "It tried to set those of the planted file."),
+    "peek": (
+        "Other processes cannot be looked into.",
+        "It tried to open memory and environment of the server.",
+    ),
+    "signal": ("Other processes cannot be ended.", "It tried a signal and a limit on the server."),
+    "network": ("There is no network.", "It tried to connect within this machine, and to listen."),
     "processes": ("No other process can be made.", "It tried to fork."),
     "programs": ("No program can be started.", "It tried to run Python."),
-    "kernel": ("Rare kernel calls are refused.", "Nine of them were made, such as mount and bpf."),
+    "kernel": ("Rare kernel calls are refused.", "It tried nine of them, such as mount and bpf."),
     "privileges": ("No privileges can be gained.", "The kernel was asked whether this is locked."),
-    "memory": ("Memory is limited.", "Twice the limit was asked for, and memory to share."),
-    "file_size": ("The size of files is limited.", "A file of twice the limit was to be made."),
-    "environment": ("The server's environment is hidden.", "A word planted there was searched for."),
+    "memory": ("Memory is limited.", "It asked for twice the limit, and for memory to share."),
+    "file_size": ("The size of files is limited.", "It tried to make a file of twice the limit."),
+    "environment": ("The server's environment is hidden.", "It searched for a word planted there."),
     "orphan": ("It ends when the server ends.", "The kernel was asked what it will do."),
     "namespace": ("It has a network of its own, an empty one.", "Its network's name was compared."),
 }
