@@ -220,7 +220,7 @@ class Visitor:
     def upload(self, name: str, data: bytes, mime: str = "image/png") -> Visitor:
         """Give the page a file; the caller waits for what is to come of it."""
         self.page.get_by_role("radio", name="Upload", exact=True).click()
-        field = self.page.locator("input[type=file]")
+        field = self.page.locator("input[type=file][accept*='.png']")
         field.wait_for(state="attached")
         field.set_input_files({"name": name, "mimeType": mime, "buffer": data})
         return self

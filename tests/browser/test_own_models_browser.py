@@ -30,7 +30,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def bring(one: Visitor, path: Path) -> Visitor:
     """Give the box in the sidebar a file; the caller waits for what is to come of it."""
-    field = one.page.locator("[data-testid=stSidebar] input[type=file]").first
+    field = one.page.locator("input[type=file][accept*='.keras']")
     if not field.is_visible():
         box = one.page.get_by_test_id("stSidebar").get_by_text(re.compile("^(Open your|Your) own model$"))
         box.first.click()
