@@ -207,7 +207,7 @@ def test_everything_to_press_or_fill_in_has_a_name(visit: Visit) -> None:
     assert one.page.locator(".grid button.cell").count() == 16
     assert one.unnamed() == []
     one.page.get_by_role("radio", name="Upload", exact=True).click()
-    one.page.locator("input[type=file]").wait_for(state="attached")
+    one.page.locator("input[type=file][accept*='.png']").wait_for(state="attached")
     assert one.unnamed() == []
     assert one.open("reference").unnamed() == []
 
