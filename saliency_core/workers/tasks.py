@@ -208,7 +208,7 @@ def _model(params: Params, report: Report) -> Model:
         report.progress(done, total, words)
 
     if "upload" in params:
-        return brought(params)
+        return brought(params, on_progress)
     return open_model(params["model"], on_progress=on_progress)
 
 
