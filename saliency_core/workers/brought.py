@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from saliency_core.engine.gate import Admitted, Refused, admit
+from saliency_core.errors import WorkerError
 from saliency_core.models.description import Choices
 from saliency_core.models.model import Model
 from saliency_core.models.opening import OnProgress, opened_file
@@ -30,6 +31,13 @@ def brought(params: Mapping[str, Any], on_progress: OnProgress = lambda done, to
         _held.clear()
         _held[key] = _open(**wanted, on_progress=on_progress)
     return _held[key]
+
+
+def at_hand() -> Model:
+    """Return the model that was opened last, as it was opened; raises WorkerError when there is none."""
+    if not _held:
+        raise WorkerError("No model is open in this process.", "Open the model again.")
+    return next(iter(_held.values()))
 
 
 def _open(upload: Any, choices: Any, labels: Any, name: Any, on_progress: OnProgress) -> Model:
