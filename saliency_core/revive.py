@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
+from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -12,7 +14,8 @@ def revive(kind: Any, data: Any) -> Any:
     """Return `data`, as `dataclasses.asdict` and JSON left it, as the type that `kind` names.
 
     Knows dataclasses, tuples, dictionaries with text as keys, unions, and plain values. Raises TypeError for
-    data of another shape, so that what a stranger's process sends is what it should be or nothing.
+    data of another shape or with keys that nobody knows, so that what a stranger's process sends is what it
+    should be or nothing.
     """
     if kind is Any:
         return data
@@ -33,17 +36,25 @@ def revive(kind: Any, data: Any) -> Any:
             return None
     elif kind is float:
         if isinstance(data, int | float) and not isinstance(data, bool):
-            return float(data)
+            with suppress(OverflowError):
+                return float(data)
     elif isinstance(kind, type) and origin is None and type(data) is kind:
         return data
-    raise TypeError(f"{str(data)[:60]!r} is no {kind}.")
+    raise TypeError(f"A {type(data).__name__} is no {kind}.")
 
 
 def _dataclass(kind: Any, data: Any) -> Any:
-    if not isinstance(data, dict):
-        raise TypeError(f"{str(data)[:60]!r} is no {kind.__name__}.")
-    hints = get_type_hints(kind)
-    return kind(**{name: revive(hints[name], value) for name, value in data.items() if name in hints})
+    hints = _hints(kind)
+    if not isinstance(data, dict) or not data.keys() <= hints.keys():
+        raise TypeError(f"A {type(data).__name__} is no {kind.__name__}, or holds more than one.")
+    return kind(**{name: revive(hints[name], value) for name, value in data.items()})
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """The type of each field, by name."""
+    found = get_type_hints(kind)
+    return {field.name: found[field.name] for field in fields(kind)}
 
 
 def _one_of(kinds: tuple[Any, ...], data: Any) -> Any:
@@ -52,4 +63,4 @@ def _one_of(kinds: tuple[Any, ...], data: Any) -> Any:
             return revive(kind, data)
         except TypeError:
             continue
-    raise TypeError(f"{str(data)[:60]!r} is none of {kinds}.")
+    raise TypeError(f"A {type(data).__name__} is none of {kinds}.")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from saliency_core.arrays import Array
 from saliency_core.engine.compiled import Compiled, Form
@@ -16,7 +17,8 @@ from saliency_core.models.model import Card, Model
 from saliency_core.revive import revive
 from saliency_core.workers.remote import OnProgress, Remote
 
-WITH_PIXELS = {"gradient": 1, "top": 1}  # place of the map among the answers of a form
+NONSENSE = "The process of this model answered with nonsense."
+MOST_NUMBERS = 64 << 20  # in a tensor, and in the images that go through at once: more could not come back
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,45 @@ class Elsewhere:
         self.traces = 0
 
     def run(self, form: Form, *arrays: Array) -> list[Array]:
-        """Run a form there; raises what it raises there, WorkerError when the process is lost."""
+        """Run a form there; raises what it raises there, WorkerError when the process is lost or wrong."""
         given = {str(place): array for place, array in enumerate(arrays)}
         message, found = self._remote.call("run", {"form": asdict(form)}, given)
-        self.traces = int(message.get("traces", 0))
-        answers = [found[str(place)] for place in range(len(found))]
-        place = WITH_PIXELS.get(form.kind)
-        if place is not None and answers[place].shape != (form.rows, *self.frozen.shape):
-            raise WorkerError("The process of this model answered with a map of another size.")
-        return answers
+        answers = [found.get(str(place)) for place in range(len(found))]
+        expected = self._shapes(form)
+        traces = message.get("traces")
+        if type(traces) is not int or len(answers) != len(expected):
+            raise WorkerError(NONSENSE)
+        for answer, shape in zip(answers, expected, strict=True):
+            if answer is None or answer.dtype.kind != "f" or shape not in (None, answer.shape):
+                raise WorkerError("The process of this model answered with numbers of another shape or type.")
+        self.traces = traces
+        return [answer for answer in answers if answer is not None]
+
+    def _shapes(self, form: Form) -> list[tuple[int, ...] | None]:
+        """The shapes of the answers to a form; None where any will do."""
+        rows, anatomy = form.rows, self.anatomy
+
+        def of(*names: str) -> list[tuple[int, ...] | None]:
+            return [(rows, *anatomy.tensors[name]) if name in anatomy.tensors else None for name in names]
+
+        head = of(*(name for name in (anatomy.head.logits, anatomy.head.probabilities) if name))
+        pixels = (rows, *self.frozen.shape)
+        match form.kind:
+            case "read":
+                return of(*form.tensors)
+            case "channels":
+                return [*head, *(None for _ in form.tensors)]
+            case "gradient" | "top":
+                return [(rows,), pixels, *(head if anatomy.head.outputs and not form.double else [])]
+            case "layer":
+                return [(rows,), *of(form.at, form.at)]
+            case "kernel":
+                return [(rows,), None]
+            case "carried" | "back":
+                return [pixels]
+            case "constant":
+                return [None for _ in form.tensors]
+        return [(rows,)]
 
     def close(self) -> None:
         """End the process."""
@@ -66,13 +98,24 @@ def open_confined(
     try:
         wanted = {"choices": asdict(choices), "labels": list(labels), "name": name}
         told, _ = remote.call("lay_open", wanted, on_progress=on_progress)
-        card = revive(Card, told["card"])
-        frozen = Outline(told["output"], card.input, card.digest)
-        found = Elsewhere(remote, frozen, revive(Anatomy, told["anatomy"]), card.norms_folded)
+        return _model(remote, told)
     except (KeyError, TypeError) as problem:
         remote.close()
-        raise WorkerError("The process of this model answered with nonsense.") from problem
+        raise WorkerError(NONSENSE) from problem
     except BaseException:
         remote.close()
         raise
+
+
+def _model(remote: Remote, told: Mapping[str, Any]) -> Model:
+    """The model that the process tells of; TypeError for one that cannot be."""
+    card, anatomy = revive(Card, told["card"]), revive(Anatomy, told["anatomy"])
+    frozen = Outline(revive(str, told["output"]), card.input, card.digest)
+    batch = (max(anatomy.batch, 1), *card.input)
+    shapes = (batch, *anatomy.tensors.values(), *(layer.shape for layer in anatomy.layers))
+    if min(anatomy.batch, min(card.input) - 1, *(min(shape, default=0) for shape in shapes)) < 0:
+        raise TypeError("The process tells of sizes below zero.")
+    if max(map(math.prod, shapes)) > MOST_NUMBERS:
+        raise TypeError("The process tells of more numbers than it could send.")
+    found = Elsewhere(remote, frozen, anatomy, card.norms_folded)
     return Model(cast("Compiled", found), card)  # it offers what a model needs of one

@@ -17,7 +17,7 @@ from saliency_core.images import Image
 from saliency_core.models.model import Model
 from saliency_core.models.opening import FIRST_MODEL, open_model
 from saliency_core.revive import revive
-from saliency_core.workers.brought import brought
+from saliency_core.workers.brought import at_hand, brought
 from saliency_core.workers.report import Report, Task
 
 Params = dict[str, Any]
@@ -56,8 +56,8 @@ def lay_open_task(params: Params, arrays: Arrays, report: Report) -> Answer:
 
 
 def run_task(params: Params, arrays: Arrays, report: Report) -> Answer:
-    """Run one form on the graph; arrays go in and come back by their places."""
-    model = _model(params, report)
+    """Run one form on the graph that was laid open; arrays go in and come back by their places."""
+    model = at_hand()
     found = model.run(revive(Form, params["form"]), *(arrays[str(place)] for place in range(len(arrays))))
     return {"traces": model.traces}, {str(place): array for place, array in enumerate(found)}
 
@@ -208,7 +208,7 @@ def _model(params: Params, report: Report) -> Model:
         report.progress(done, total, words)
 
     if "upload" in params:
-        return brought(params)
+        return brought(params, on_progress)
     return open_model(params["model"], on_progress=on_progress)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import importlib
 import os
 import queue
@@ -29,10 +30,13 @@ def serve(tasks: str, source: BinaryIO, sink: BinaryIO, warm: bool = True) -> No
     """
     faulthandler.enable()
     began = time.monotonic()
+    gc.disable()  # what is loaded stays: looking through it again and again is a fifth of the start
     worker = Worker(source, sink)
     module = importlib.import_module(tasks)
     warm_up = getattr(module, "warm_up" if warm else "prepare", None)
     notes = warm_up() if warm_up is not None else None
+    gc.freeze()
+    gc.enable()
     worker.send({"type": "ready", "seconds": time.monotonic() - began, "notes": notes or {}}, {})
     worker.work(module.TASKS)
 
