@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saliency_core import explain, open_model
+from saliency_core import explain
+from tests.engine.formats.trusted import open_model
 from tests.engine.networks import NETWORKS, SIZES, gradient_by_hand, shaken
 
 pytestmark = pytest.mark.engine

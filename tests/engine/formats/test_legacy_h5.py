@@ -9,8 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
-from saliency_core import explain, open_model
+from saliency_core import explain
 from saliency_core.errors import ModelError
+from tests.engine.formats.trusted import open_model
 
 pytestmark = pytest.mark.engine
 keras = pytest.importorskip("keras")

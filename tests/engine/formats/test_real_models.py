@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from saliency_core import explain, open_model
+from saliency_core import explain
 from saliency_core.models.labels import read_labels
+from tests.engine.formats.trusted import open_model
 
 pytestmark = [
     pytest.mark.engine,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saliency_core import explain, open_model
+from saliency_core import explain
 from saliency_core.errors import ModelError
 from tests.engine.formats.test_graphs import IMAGE, WEIGHTS, column, linear
+from tests.engine.formats.trusted import open_model
 
 pytestmark = pytest.mark.engine
 tf = pytest.importorskip("tensorflow")
