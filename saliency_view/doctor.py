@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from saliency_core.workers.jobs import Job
-from saliency_view import compute
+from saliency_view import compute, own_models
 from saliency_view.state import View
 from saliency_view.text import plain
 
@@ -33,7 +33,20 @@ def doctor(view: View, image: Mapping[str, str], pixels: np.ndarray, above: Plac
     elif job.state != "done" or job.result is None:
         st.caption("The doctor did not finish.")
     else:
-        findings(job.result.message["findings"], view.target, above)
+        found = job.result.message["findings"]
+        findings(found, view.target, above)
+        _prescription(view, found)
+
+
+def _prescription(view: View, found: Sequence[Facts]) -> None:
+    """Offer to open a visitor's own model with the preprocessing that fits it better."""
+    better = next((one["numbers"].get("better") for one in found if one["id"] == "preprocessing"), None)
+    if better is None or not own_models.is_own(view.model):
+        return
+    if st.button(f"Open with {better.removesuffix('()')}", icon=":material/healing:", key="prescription"):
+        known = own_models.record(view.model)
+        own_models.want(view.model, {**known["choices"], "preprocessing": better}, known["labels"])
+        st.rerun()
 
 
 def findings(found: Sequence[Facts], target: str, above: Place) -> None:

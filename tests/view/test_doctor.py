@@ -13,7 +13,8 @@ import pytest
 from saliency_core.errors import DownloadError, ModelError, SaliencyError
 from saliency_core.images import Image
 from saliency_core.workers.job import Result
-from saliency_view import compute, doctor, explaining, panels
+from saliency_core.workers.private import Upload
+from saliency_view import compute, doctor, explaining, own_models, panels
 from saliency_view.state import View
 from saliency_view.text import plain
 from tests.view.test_panels import HOSTILE, Screen
@@ -159,3 +160,33 @@ def test_the_doctor_is_asked_why_there_is_no_map(
     job: Any = SimpleNamespace(state=state, ended=True, error=error, retryable=retryable)
     explaining._answer(view, Image(PIXELS, "a", "b", "PNG"), job)
     assert calls == (["failure", "doctor"] if looks else ["failure"])
+
+
+def test_a_visitors_model_is_opened_with_the_better_preprocessing_at_a_press(screen: Screen) -> None:
+    own_models.add(Upload("a" * 32, "/nowhere"), "mine.keras")
+    card = {
+        "input": [4, 4, 1],
+        "classes": 2,
+        "labels": [],
+        "description": {"format": "", "places": [{}]},
+    }
+    view = View(model=own_models.settle(card))
+    found = [{**finding("preprocessing"), "numbers": {"better": "symmetric()"}}]
+    doctor._prescription(view, found)
+    assert own_models.opening() is None
+    assert screen.of("button") == ["Open with symmetric"]
+    screen.pressed = {"Open with symmetric"}
+    doctor._prescription(view, found)
+    assert own_models.opening() == {
+        "id": view.model,
+        "choices": {"preprocessing": "symmetric()"},
+        "labels": [],
+    }
+    assert screen.reruns == 1
+
+
+def test_no_prescription_for_a_model_of_the_lab_or_without_need(screen: Screen) -> None:
+    found = [{**finding("preprocessing"), "numbers": {"better": "symmetric()"}}]
+    doctor._prescription(View(model="digits"), found)
+    doctor._prescription(View(model="own-000000000000"), [finding("labels")])
+    assert screen.of("button") == []
