@@ -158,7 +158,7 @@ def test_the_doctor_is_asked_why_there_is_no_map(
     monkeypatch.setattr(explaining, "doctor", lambda *given: calls.append("doctor"))
     view = View(model="digits", image="digit_7", target="top_class()", method="gradient()")
     job: Any = SimpleNamespace(state=state, ended=True, error=error, retryable=retryable)
-    explaining._answer(view, Image(PIXELS, "a", "b", "PNG"), job)
+    explaining._answer(view, Image(PIXELS, "a", "b", "PNG"), job, {})
     assert calls == (["failure", "doctor"] if looks else ["failure"])
 
 
