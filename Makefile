@@ -32,3 +32,4 @@ visit: setup
 bench: setup
 	$(PYTHON) benchmarks/gradient.py --json
 	$(PYTHON) benchmarks/browser.py --json
+	$(PYTHON) benchmarks/opening.py --json

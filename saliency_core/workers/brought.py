@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from saliency_core.engine.gate import Admitted, Refused, admit
+from saliency_core.engine.gate.refusal import shown
 from saliency_core.errors import WorkerError
 from saliency_core.models.description import Choices
 from saliency_core.models.model import Model
@@ -52,6 +53,7 @@ def _open(upload: Any, choices: Any, labels: Any, name: Any, on_progress: OnProg
 
 def _admitted(path: Path, scratch: str, title: str) -> Admitted:
     """Check the file under the name that its owner knows it by."""
+    title = shown(title)
     try:
         found = admit(path, Path(tempfile.mkdtemp(dir=scratch)))
     except Refused as no:

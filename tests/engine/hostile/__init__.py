@@ -1,6 +1,6 @@
 """Hostile, broken and honest model files with harmless payloads, made by hand in a few seconds.
 
-What acts would write the marker file, read `secret.txt` beside the corpus, or connect to this machine.
+What acts would write the marker file, read `secret.txt` beside it, or connect to this machine.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ PARTS = (graphs, saved_models, keras_files, hdf5_files, archives, others)
 
 
 def corpus(folder: Path, marker: Path) -> list[Case]:
-    """Write every file below the folder; the marker is the file that a payload would write."""
+    """Write every file below the folder; the marker is the file that a payload would write, elsewhere."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "secret.txt").write_text("a planted secret\n")
+    marker.parent.mkdir(exist_ok=True)
+    (marker.parent / "secret.txt").write_text("a planted secret\n")
     cases = []
     for part in PARTS:
         place = folder / part.__name__.rsplit(".", 1)[-1]

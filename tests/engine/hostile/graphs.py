@@ -29,7 +29,7 @@ from tests.engine.hostile.protos import (
 
 def cases(folder: Path, marker: Path) -> list[Case]:
     """Write the frozen graphs."""
-    made = {**acting(folder, marker), **growing(), **circling(), **odd()}
+    made = {**acting(marker), **growing(), **circling(), **odd()}
     found = []
     for name, (content, word) in made.items():
         path = folder / f"{name}.pb"
@@ -42,9 +42,9 @@ def tail(last: str = "out") -> list[Any]:
     return network(last)
 
 
-def acting(folder: Path, marker: Path) -> dict[str, tuple[Any, str]]:
+def acting(marker: Path) -> dict[str, tuple[Any, str]]:
     """Every payload in the main graph, and the first in many hiding places."""
-    secret = folder.parent / "secret.txt"
+    secret = marker.parent / "secret.txt"
     found: dict[str, tuple[Any, str]] = {}
     for name, nodes in payloads(marker, secret).items():
         word = "files" if name in ("save_v2", "restore_v2") else "list of pure operations"

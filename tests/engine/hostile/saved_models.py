@@ -33,7 +33,7 @@ from tests.engine.hostile.protos import (
 
 def cases(folder: Path, marker: Path) -> list[Case]:
     """Write the SavedModels."""
-    secret = folder.parent / "secret.txt"
+    secret = marker.parent / "secret.txt"
     return [*acting(folder, marker, secret), *with_variables(folder / "v", secret), *folders(folder / "f")]
 
 
