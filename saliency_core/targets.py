@@ -309,7 +309,10 @@ def _terms(target: Target) -> tuple[tuple[float, Target], ...]:
 
 def _need_classes(head: Head) -> None:
     if not head.outputs:
-        raise TargetError("This model has no classes.", "Choose a unit: layer_unit(layer='output', ...).")
+        raise TargetError(
+            "This model has no classes.",
+            "Choose a unit: layer_unit(layer='output', row=0, col=0, channel=0).",
+        )
 
 
 def _output_of_class(head: Head, index: int) -> tuple[float, int]:

@@ -62,6 +62,11 @@ def _forget_the_gone() -> None:
                 forget_upload(upload)
 
 
+def note_upload(id: str) -> None:
+    """Remember that this session has stored a model, so that it goes with the session."""
+    _uploads.setdefault(session(), set()).add(id)
+
+
 def forget_upload(id: str) -> None:
     """Remove a model that a visitor brought, and end its process."""
     table().forget_upload(id)
@@ -84,7 +89,7 @@ def ask(
     known, upload = own_models.for_worker(params)
     request = Request(task, known, dict(arrays or {}), background, upload)
     if upload is not None:
-        _uploads.setdefault(session(), set()).add(upload.id)
+        note_upload(upload.id)
     key = (session(), panel)
     before = table().latest(key)
     if (

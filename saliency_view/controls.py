@@ -40,7 +40,11 @@ def choose(
     st.session_state[key] = value if value in values else values[0]
     settings: dict[str, Any] = {"help": help or None, "format_func": options.shown}
     settings["label_visibility"] = "collapsed" if bare else "visible"
-    told = _tell(key, on_value)
+
+    def told() -> None:
+        if st.session_state[key] in values:  # options that have just changed may send what is no more
+            on_value(st.session_state[key])
+
     if flat:
         st.segmented_control(label, values, key=key, on_change=told, required=True, **settings)
     else:

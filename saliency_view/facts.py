@@ -81,4 +81,6 @@ def default_target(name: str) -> str:
     """Return what is explained first: the top class, or one output unit of a model without classes."""
     if facts(name).classes:
         return "top_class()"
+    if own_models.is_own(name):
+        return "layer_channel(layer='output', channel=0, how='max')"
     return "output_seed(weights=[[1, 1, 0, 1.0]], layer='output')"

@@ -52,13 +52,18 @@ def opened() -> list[str]:
     return [name for name, one in records().items() if one["card"] is not None]
 
 
-def add(upload: Upload, name: str) -> list[Upload]:
-    """Take a stored file as a model of this visit, to be opened; returns what was let go for it."""
+def add(upload: Upload, name: str, shown: str = "") -> list[Upload]:
+    """Take a stored file as a model of this visit, to be opened; returns what was let go for it.
+
+    What was never open goes first, then the oldest; the model that is `shown` stays.
+    """
     id = f"{PREFIX}{upload.id[:12]}"
     records()[id] = {"upload": upload.id, "path": upload.path, "name": name, "choices": {}, "labels": [],
                      "card": None}  # fmt: skip
     want(id, {}, [])
-    gone = [records().pop(old) for old in list(records())[:-MOST]]
+    others = [old for old in records() if old not in (id, shown)]
+    others.sort(key=lambda old: records()[old]["card"] is not None)
+    gone = [records().pop(old) for old in others[: max(0, len(records()) - MOST)]]
     return [Upload(one["upload"], one["path"]) for one in gone]
 
 

@@ -21,6 +21,8 @@ PROMISE = (
     "it runs, and then runs in a process of its own, shut in as the page About says. It is gone when you "
     "leave."
 )
+PICTURES = (1, 3, 4)  # channels that a picture can have
+ARRAYS = "No picture has so many; in Python, explain() takes an array of any number of channels."
 AFFINE = "affine"
 EXAMPLE = "affine(scale=[0.0039], shift=[0.0])"
 NUMBERS = "Where the step before is your own: pixels times scale plus shift, one number or one a channel."
@@ -52,10 +54,9 @@ def _take() -> None:
     given = st.session_state["model-upload"]
     if given is None:
         return
-    uploads = compute.table().pool.uploads
-    for old in own_models.add(
-        uploads.keep(given.getvalue(), PurePath(given.name).suffix), clean_name(given.name)
-    ):
+    upload = compute.table().pool.uploads.keep(given.getvalue(), PurePath(given.name).suffix)
+    compute.note_upload(upload.id)
+    for old in own_models.add(upload, clean_name(given.name), state.current().model):
         compute.forget_upload(old.id)
     state.tell("model", [])
 
@@ -68,10 +69,15 @@ def _progress(wanted: dict[str, Any]) -> None:
         compute.follow(job, f"Opening {known['name']}", narrow=True)
         return
     if job.state == "done" and job.result is not None:
+        channels = job.result.message["card"]["input"][2]
+        if channels not in PICTURES:
+            state.tell("model", [f"{known['name']} takes images of {channels} channels. {ARRAYS}"])
+            own_models.give_up()
+            st.rerun()
         state.change(model=own_models.settle(job.result.message["card"]))
         st.rerun()
     said = "Opening it was stopped." if job.error is None else f"{job.error.problem} {job.error.hint}"
-    st.error(plain(said))
+    st.error(plain(said if known["name"] in said else f"{known['name']}: {said}"))
     left, right = st.columns(2)
     if left.button("Try again", width="stretch", key="own-again"):
         compute.again(job)
@@ -93,7 +99,7 @@ def _choices(name: str, now: dict[str, Any]) -> None:
             ways,
             ways.index(parse("preprocessing", spelled).id),
             key=f"{name}-way",
-            format_func=lambda id: table("preprocessing")[id].title,
+            format_func=lambda id: f"{table('preprocessing')[id].title}: {id}",
             help="What the network was trained with; the doctor says when another fits better.",
         )
         st.text_input("Own numbers", affine, key=f"{name}-affine", placeholder=EXAMPLE, help=NUMBERS)

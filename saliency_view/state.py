@@ -15,6 +15,7 @@ from saliency_core.images import HOWS
 from saliency_core.models.opening import FIRST_MODEL
 from saliency_core.render.look import Look
 from saliency_core.targets import Target
+from saliency_view import own_models
 from saliency_view.facts import Facts, default_target, facts, suits
 
 KEY = "view"
@@ -22,7 +23,7 @@ LONGEST = 8000
 OWN = "own"  # the image id of a visitor's own picture, which no address can hold
 OWN_KEY = "own_picture"
 WRITTEN = "written"  # what this session has put into the address bar, on which page and when
-LAG_S = 1.0  # a browser may ask once more with the address that it had before the last change
+LAG_S = 3.0  # a browser may ask once more with the address that it had before the last change
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,12 @@ def current() -> View:
     """Return the session's view; a new session takes it from the address bar."""
     if KEY not in st.session_state:
         st.session_state[KEY] = asdict(_from_address())
-    return View(**st.session_state[KEY])
+    view = View(**st.session_state[KEY])
+    if own_models.is_own(view.model) and view.model not in own_models.records():
+        tell("address", ["The model that was shown is gone; another takes its place. Open its file again."])
+        view = View(image=view.image if view.image == OWN else "").settled()
+        st.session_state[KEY] = asdict(view)
+    return view
 
 
 def change(**words: Any) -> None:

@@ -131,14 +131,17 @@ def wrong_preprocessing(trials: Sequence[Trial], company: Array) -> Finding | No
 
 
 def _if_surprised(surprise: float, trials: Sequence[Trial]) -> Finding | None:
-    own, best = trials[0], min(trials[1:], key=_surprise)
-    if not surprise > max(SURPRISED, LESS_SURPRISED * _surprise(best)):
+    own, least = trials[0], min(map(_surprise, trials[1:]))
+    if not surprise > max(SURPRISED, LESS_SURPRISED * least):
         return None
+    # the norm does not part those that are about as close; the answer does
+    fitting = [one for one in trials[1:] if _surprise(one) <= max(SURPRISED, LESS_SURPRISED * least)]
+    best = max(fitting, key=lambda one: one.probability)
     why = (
-        f"With {own.preprocessing} the first batch norm meets numbers {_short(surprise)} nats from those "
-        f"of its training, with {best.preprocessing} {_short(_surprise(best))}"
+        f"With {own.preprocessing} the first batch norm meets numbers unlike those of its training "
+        f"(divergence {_short(surprise)}; with {best.preprocessing} {_short(_surprise(best))})"
     )
-    return _finding(why, own, best, trials)
+    return _finding(why, own, best, trials, [one.preprocessing for one in fitting if one is not best])
 
 
 def _surprise(one: Trial) -> float:
@@ -160,7 +163,7 @@ def _finding(why: str, own: Trial, best: Trial, trials: Sequence[Trial], also: S
         f"The pixels probably reach the network in the wrong range. {why}. Its top class is at "
         f"{own.probability:.1%} with {own.preprocessing}, at {best.probability:.1%} with "
         f"{best.preprocessing}.",
-        f"Open the model with the preprocessing of its training: {best.preprocessing} fits best{other}.",
+        f"Open the model with the preprocessing of its training; {best.preprocessing} seems to fit{other}.",
         {"better": best.preprocessing, "trials": [vars(one) for one in trials]},
     )
 

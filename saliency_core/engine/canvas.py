@@ -85,7 +85,8 @@ def _flat_slot(name: str, dims: Dims, dtype: str, given: tuple[int, ...]) -> Slo
 def _filled(name: str, dims: Sequence[int | None], given: tuple[int, ...]) -> tuple[int, int]:
     if any(extent is None for extent in dims) and len(given) < 2:
         raise ModelError(
-            "The model leaves the image size open.", "Choose one: open_model(model, size=(height, width))."
+            "The model leaves the image size open.",
+            "Give one: size=(height, width) in Python, --size HEIGHTxWIDTH, or Image size in the browser.",
         )
     filled = [int(own if own is not None else given[k]) for k, own in enumerate(dims)]
     return filled[0], filled[1]

@@ -96,7 +96,7 @@ def freeze_keras(
             ready = {slot.name: cut_out(tf, pixels, slot, preprocessing, ports.batch) for slot in slots}
             ready.update(ports.fixed(tf, pixels))
         answers, names = ports.answers(ports.call(ready))
-        number = ports.number_of(output, names)
+        number = ports.number_of(output, names, [answer.shape.as_list() for answer in answers])
         ports.output, ports.outputs = names[number], ports.described(answers, names)
         return tf.cast(answers[number], tf.float32)
 
@@ -106,7 +106,8 @@ def freeze_keras(
     except (ValueError, TypeError, tf.errors.InvalidArgumentError) as problem:
         raise ModelError(
             f"The model does not accept an image of shape {shape}: {str(problem)[:300]}",
-            "Give the size the model was made for: open_model(model, size=(height, width)).",
+            "Give the size it was made for: size=(height, width) in Python, --size HEIGHTxWIDTH, or Image "
+            "size in the browser.",
         ) from problem
     frozen, own = frozen_from(raw_from(traced), shape, ports.batch, keras_names(model))
     return frozen, ports.description(slots, own)

@@ -134,7 +134,7 @@ def _head(frozen: Frozen, graph: Any, tensors: dict[str, tuple[int, ...]]) -> He
         logits = nodes.tensor_of(last.input[0])
         probabilities = "" if last.op == "LogSoftmax" else nodes.tensor_of(name)
         return Head(kind, logits, probabilities, classes, f"input of {last.op} ({nodes.node_of(name)})")
-    if classes:
+    if classes > 1:  # a single number without a sigmoid may be anything: a price, an age
         return Head("logits", frozen.output, "", classes, f"output of the network ({last.name})")
     return Head("map", frozen.output, "", 0, f"a map of units ({last.name})")
 

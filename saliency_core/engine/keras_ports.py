@@ -86,10 +86,13 @@ class Ports:
         unique = len(names) == len(flat) and len(set(names)) == len(names)
         return flat, names if unique else [f"output_{k}" if k else "output" for k in range(len(flat))]
 
-    def number_of(self, output: int | str, names: Sequence[str]) -> int:
-        """Return which output is meant by a number or a name; the first by default."""
+    def number_of(
+        self, output: int | str, names: Sequence[str], shapes: Sequence[Sequence[int | None]] = ()
+    ) -> int:
+        """Return which output is meant, by number or name; by default the first that could hold classes."""
         if output in ("", None):
-            return 0
+            classes = [k for k, shape in enumerate(shapes) if len(shape) == 2 and (shape[1] or 0) > 1]
+            return classes[0] if classes else 0
         if isinstance(output, str) and output in names:
             return list(names).index(output)
         if str(output).isdigit() and int(output) < len(names):

@@ -79,6 +79,30 @@ def test_the_oldest_of_several_is_let_go() -> None:
     assert second in own_models.records()
 
 
+def test_the_model_on_show_is_never_let_go_and_what_never_opened_goes_first() -> None:
+    first = brought(1)
+    own_models.settle(CARD)
+    second = brought(2)
+    own_models.settle(CARD)
+    gone = own_models.add(Upload("e" * 32, "/nowhere/3"), "third", shown=first)
+    assert [one.path for one in gone] == ["/nowhere/2"]
+    gone = own_models.add(Upload("f" * 32, "/nowhere/4"), "fourth", shown=first)  # the third was refused
+    assert [one.path for one in gone] == ["/nowhere/3"]
+    assert first in own_models.opened()
+    assert second not in own_models.records()
+
+
+def test_a_view_of_a_model_that_is_gone_becomes_another_and_says_so() -> None:
+    state.change(model=_open(brought()))
+    own_models.records().clear()
+    assert not own_models.is_own(state.current().model)
+    assert "gone" in state.problems("address")[0]
+
+
+def _open(id: str) -> str:
+    return own_models.settle(CARD)
+
+
 def test_what_never_opened_is_forgotten_and_what_was_open_stays() -> None:
     id = brought()
     own_models.give_up()
