@@ -26,13 +26,18 @@ def _workers() -> Iterator[None]:
 
 
 def settled(page: AppTest) -> AppTest:
-    """Draw a page until nothing it asked for is under way, as a browser that follows its jobs does."""
-    page.run()
-    while waiting := [job for job in asked().values() if not job.ended]:
-        for job in waiting:
-            assert job.wait(PATIENCE), f"{job.key} took longer than {PATIENCE:g} s"
+    """Draw a page until nothing it asked for is under way, as a browser that follows its jobs does.
+
+    The last drawing begins when all of its jobs have ended: one that ends while it is drawn may be missing.
+    """
+    while True:
+        before = {id(job) for job in asked().values() if job.ended}
         page.run()
-    return page
+        jobs = list(asked().values())
+        if all(id(job) in before for job in jobs):
+            return page
+        for job in jobs:
+            assert job.wait(PATIENCE), f"{job.key} took longer than {PATIENCE:g} s"
 
 
 def asked() -> dict[str, Job]:
