@@ -23,6 +23,7 @@ from saliency_core.errors import ModelError, SettingError, TargetError, WorkerEr
 from saliency_core.models.confined import Elsewhere
 from saliency_core.workers.private import PrivateLimits
 from saliency_core.workers.remote import Remote
+from tests.engine.formats.test_real_models import PREPROCESSINGS
 from tests.engine.networks import NETWORKS, shaken
 from tests.workers.conftest import until
 from tests.workers.test_faults import alive
@@ -34,6 +35,8 @@ FORMATS = ("keras", "h5", "saved_model", "zip", "pb")
 IMAGE = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
 SETTINGS = {"preprocessing": "unit", "labels": ("ant", "bee", "cat", "dog", "eel"), "name": "mine"}
 ROOT = Path(__file__).resolve().parents[2]
+REAL = Path(os.environ.get("SALIENCY_REAL", "/nowhere"))
+MANIFEST = json.loads((REAL / "manifest.json").read_text()) if (REAL / "manifest.json").exists() else {}
 
 
 def stored(folder: Path) -> dict[str, Path]:
@@ -487,3 +490,21 @@ def test_this_process_loads_no_tensorflow_for_a_file(paths):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert until(lambda: not alive(int(done.stdout.split()[1])), 5)
+
+
+@pytest.mark.skipif(not MANIFEST, reason="SALIENCY_REAL names no folder of real models")
+@pytest.mark.parametrize("entry", MANIFEST.get("models", []), ids=lambda entry: entry["name"])
+def test_a_real_model_answers_there_as_here(entry):
+    settings = {"preprocessing": PREPROCESSINGS[entry["preprocessing"]], "labels": REAL / entry["labels"]}
+    there, here = (open_model(REAL / entry["file"], trusted=trusted, **settings) for trusted in (False, True))
+    assert there.card == replace(here.card, notices=there.card.notices)
+    assert there.layers == here.layers
+    images = [one for one in MANIFEST["images"] if one["task"] == entry["images_task"]]
+    shown = images or [one for one in MANIFEST["images"] if one["task"] == "mnist"]
+    one, other = (explain(model, REAL / shown[0]["file"]) for model in (there, here))
+    assert one.evidence.good, one.evidence
+    assert [each.index for each in one.predictions[:5]] == [each.index for each in other.predictions[:5]]
+    # the process computes with one thread, this one with all: sums are rounded in another order
+    assert one.score == pytest.approx(other.score, rel=1e-4)
+    assert abs(one.values - other.values).max() <= 1e-3 * abs(other.values).max()
+    there._compiled.close()
