@@ -57,8 +57,11 @@ def lay_open_task(params: Params, arrays: Arrays, report: Report) -> Answer:
 
 
 def run_task(params: Params, arrays: Arrays, report: Report) -> Answer:
-    """Run one form on the graph that was laid open; arrays go in and come back by their places."""
-    model = at_hand()
+    """Run one form on the graph; arrays go in and come back by their places.
+
+    Of a file that somebody brought it is the graph that was laid open, with the choices it was opened with.
+    """
+    model = at_hand() if "upload" in params else _model(params, report)
     found = model.run(revive(Form, params["form"]), *(arrays[str(place)] for place in range(len(arrays))))
     answer: Arrays = {}
     for place, array in enumerate(found):

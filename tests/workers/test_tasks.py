@@ -28,11 +28,16 @@ class Patient(Report):
         yield
 
 
+FORM = {"kind": "read", "tensors": ["conv/convolution:0"], "rows": 1, "at": "", "rule": "", "double": False}
+
+
 @pytest.mark.engine
 def test_every_task_asks_once_for_patience():
     point = np.ones((4, 4, 1), np.float32)
     calls = {
         "open": ({"model": "conv4x4"}, {}),
+        "lay_open": ({"model": "conv4x4"}, {}),
+        "run": ({"model": "conv4x4", "form": FORM}, {"0": point[None]}),
         "explain": ({**PARAMS, "target": SEED}, IMAGE),
         "evidence": ({**PARAMS, "target": SEED}, {"values": point, "point": point}),
         "doctor": (PARAMS, IMAGE),
