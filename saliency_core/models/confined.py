@@ -15,6 +15,7 @@ from saliency_core.errors import WorkerError
 from saliency_core.models.description import Choices
 from saliency_core.models.model import Card, Model
 from saliency_core.revive import revive
+from saliency_core.workers.parting import joined
 from saliency_core.workers.remote import OnProgress, Remote
 
 NONSENSE = "The process of this model answered with nonsense."
@@ -44,16 +45,19 @@ class Elsewhere:
         """Run a form there; raises what it raises there, WorkerError when the process is lost or wrong."""
         given = {str(place): array for place, array in enumerate(arrays)}
         message, found = self._remote.call("run", {"form": asdict(form)}, given)
-        answers = [found.get(str(place)) for place in range(len(found))]
         expected = self._shapes(form)
+        answers = [found.get(str(place)) for place in range(len(expected))]
+        stranger = [found.get(f"not finite {place}") for place in range(len(expected))]
         traces = message.get("traces")
-        if type(traces) is not int or len(answers) != len(expected):
+        if type(traces) is not int or len(found) != sum(one is not None for one in (*answers, *stranger)):
             raise WorkerError(NONSENSE)
-        for answer, shape in zip(answers, expected, strict=True):
+        whole = []
+        for answer, strange, shape in zip(answers, stranger, expected, strict=True):
             if answer is None or answer.dtype.kind != "f" or shape not in (None, answer.shape):
                 raise WorkerError("The process of this model answered with numbers of another shape or type.")
+            whole.append(joined(answer, strange))
         self.traces = traces
-        return [answer for answer in answers if answer is not None]
+        return whole
 
     def _shapes(self, form: Form) -> list[tuple[int, ...] | None]:
         """The shapes of the answers to a form; None where any will do."""

@@ -50,7 +50,7 @@ class Limits:
 
     header_bytes: int = 8 * MIB
     total_bytes: int = 1024 * MIB
-    arrays: int = 256
+    arrays: int = 1024
     text: int = MIB
     finite: bool = False
 

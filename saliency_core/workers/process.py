@@ -29,7 +29,7 @@ BOOT = (
     "from saliency_core.workers.boot import main; main(sys.argv[2:])"
 )
 FROM_WORKER = Limits(total_bytes=512 * MIB, finite=True)
-FROM_CONFINED = Limits(header_bytes=4 * MIB, total_bytes=256 * MIB, arrays=64, finite=True)
+FROM_CONFINED = Limits(header_bytes=4 * MIB, total_bytes=256 * MIB, arrays=1024, finite=True)
 
 KEPT = {"PATH", "HOME", "LANG", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "LD_LIBRARY_PATH", "KERAS_HOME"}
 KEPT |= {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"}

@@ -18,6 +18,7 @@ from saliency_core.models.model import Model
 from saliency_core.models.opening import FIRST_MODEL, open_model
 from saliency_core.revive import revive
 from saliency_core.workers.brought import at_hand, brought
+from saliency_core.workers.parting import parted
 from saliency_core.workers.report import Report, Task
 
 Params = dict[str, Any]
@@ -56,10 +57,18 @@ def lay_open_task(params: Params, arrays: Arrays, report: Report) -> Answer:
 
 
 def run_task(params: Params, arrays: Arrays, report: Report) -> Answer:
-    """Run one form on the graph that was laid open; arrays go in and come back by their places."""
-    model = at_hand()
+    """Run one form on the graph; arrays go in and come back by their places.
+
+    Of a file that somebody brought it is the graph that was laid open, with the choices it was opened with.
+    """
+    model = at_hand() if "upload" in params else _model(params, report)
     found = model.run(revive(Form, params["form"]), *(arrays[str(place)] for place in range(len(arrays))))
-    return {"traces": model.traces}, {str(place): array for place, array in enumerate(found)}
+    answer: Arrays = {}
+    for place, array in enumerate(found):
+        answer[str(place)], strange = parted(array)
+        if strange.any():
+            answer[f"not finite {place}"] = strange
+    return {"traces": model.traces}, answer
 
 
 def explain_task(params: Params, arrays: Arrays, report: Report) -> Answer:

@@ -19,10 +19,11 @@ import pytest
 
 from saliency_core import explain, open_model
 from saliency_core.checks.doctor import examine
-from saliency_core.errors import ModelError, SettingError, TargetError, WorkerError
+from saliency_core.errors import ModelError, NotFiniteError, SettingError, TargetError, WorkerError
 from saliency_core.models.confined import Elsewhere
 from saliency_core.workers.private import PrivateLimits
 from saliency_core.workers.remote import Remote
+from tests.engine.formats.test_real_models import PREPROCESSINGS
 from tests.engine.networks import NETWORKS, shaken
 from tests.workers.conftest import until
 from tests.workers.test_faults import alive
@@ -32,8 +33,11 @@ keras = pytest.importorskip("keras")
 pytestmark = pytest.mark.engine
 FORMATS = ("keras", "h5", "saved_model", "zip", "pb")
 IMAGE = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
+UNIT = {"preprocessing": "unit"}
 SETTINGS = {"preprocessing": "unit", "labels": ("ant", "bee", "cat", "dog", "eel"), "name": "mine"}
 ROOT = Path(__file__).resolve().parents[2]
+REAL = Path(os.environ.get("SALIENCY_REAL", "/nowhere"))
+MANIFEST = json.loads((REAL / "manifest.json").read_text()) if (REAL / "manifest.json").exists() else {}
 
 
 def stored(folder: Path) -> dict[str, Path]:
@@ -150,6 +154,33 @@ def test_a_doctor_with_something_to_say_says_it_through_the_boundary(tmp_path):
     ]
     assert found[0] == found[1]
     assert "dead_relu" in [one["id"] for one in found[0]]
+
+
+@pytest.mark.parametrize("name", ["poisoned", "overflowing"])
+def test_numbers_that_are_not_finite_reach_the_doctor_and_no_map(name, tmp_path):
+    from tests.engine import broken
+
+    image = np.random.default_rng(7).integers(0, 256, broken.SHAPE, dtype=np.uint8)
+    getattr(broken, name)(keras).export(tmp_path / name, verbose=False)
+    there, here = (open_model(tmp_path / name, trusted=trusted, **UNIT) for trusted in (False, True))
+    found = [[one.facts() for one in examine(model, image)] for model in (there, here)]
+    assert found[0] == found[1]
+    assert found[0][0]["severity"] == "stop"
+    for model in (there, here):
+        with pytest.raises(NotFiniteError):
+            explain(model, image)
+
+
+def test_a_network_of_a_hundred_rectifiers_goes_to_the_doctor(tmp_path):
+    layers = keras.layers
+    blocks = [layer for _ in range(100) for layer in (layers.Conv2D(2, 1), layers.ReLU())]
+    made = keras.Sequential([layers.Input((9, 7, 3)), *blocks, layers.Flatten(), layers.Dense(3)])
+    shaken(made).save(tmp_path / "deep.keras")
+    found = [
+        [one.facts() for one in examine(open_model(tmp_path / "deep.keras", trusted=trusted, **UNIT), IMAGE)]
+        for trusted in (False, True)
+    ]
+    assert found[0] == found[1]
 
 
 def test_errors_of_the_questions_are_those_of_this_process(model, pairs):
@@ -285,6 +316,11 @@ def last(arrays, change):
         lambda message, arrays: (message, {}),
         lambda message, arrays: (message, {**arrays, "9": np.zeros(3)}),
         lambda message, arrays: (message, {f"{name}x": value for name, value in arrays.items()}),
+        lambda message, arrays: (message, {**arrays, "not finite 0": np.ones(7, np.uint8)}),
+        lambda message, arrays: (
+            message,
+            {**arrays, "not finite 0": np.full(arrays["0"].shape, 9, np.uint8)},
+        ),
         lambda message, arrays: ({}, arrays),
         lambda message, arrays: ({"traces": "many"}, arrays),
         lambda message, arrays: ({"traces": True}, arrays),
@@ -487,3 +523,21 @@ def test_this_process_loads_no_tensorflow_for_a_file(paths):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert until(lambda: not alive(int(done.stdout.split()[1])), 5)
+
+
+@pytest.mark.skipif(not MANIFEST, reason="SALIENCY_REAL names no folder of real models")
+@pytest.mark.parametrize("entry", MANIFEST.get("models", []), ids=lambda entry: entry["name"])
+def test_a_real_model_answers_there_as_here(entry):
+    settings = {"preprocessing": PREPROCESSINGS[entry["preprocessing"]], "labels": REAL / entry["labels"]}
+    there, here = (open_model(REAL / entry["file"], trusted=trusted, **settings) for trusted in (False, True))
+    assert there.card == replace(here.card, notices=there.card.notices)
+    assert there.layers == here.layers
+    images = [one for one in MANIFEST["images"] if one["task"] == entry["images_task"]]
+    shown = images or [one for one in MANIFEST["images"] if one["task"] == "mnist"]
+    one, other = (explain(model, REAL / shown[0]["file"]) for model in (there, here))
+    assert one.evidence.good, one.evidence
+    assert [each.index for each in one.predictions[:5]] == [each.index for each in other.predictions[:5]]
+    # the process computes with one thread, this one with all: float32 sums may be rounded in another order
+    assert one.score == pytest.approx(other.score, rel=1e-5)
+    assert np.linalg.norm(one.values - other.values) <= 1e-5 * np.linalg.norm(other.values)
+    there._compiled.close()

@@ -118,7 +118,7 @@ def test_noise_raises_nothing_but_frame_errors(noise):
         raw({"message": {}, "arrays": [["x", ["uint8"], [1]]]}, b"1"),
         raw({"message": {}, "arrays": [["x", "uint8", [1]]] * 2}, b"11"),
         raw({"message": {}, "arrays": [["x" * 300, "uint8", [1]]]}, b"1"),
-        raw({"message": {}, "arrays": [[str(i), "uint8", [0]] for i in range(300)]}),
+        raw({"message": {}, "arrays": [[str(i), "uint8", [0]] for i in range(1025)]}),
         raw(listed(dtype="float16"), b"11"),
         raw(listed(dtype="object"), b"1" * 8),
         raw(listed(shape=[-1]), b"1"),
