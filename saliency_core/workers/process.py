@@ -112,7 +112,7 @@ class Process:
 
     def start(self) -> None:
         """Begin to listen and to speak."""
-        for thread in self._threads:
+        for thread in reversed(self._threads):  # the reader last: at an early end it waits for the log
             thread.start()
 
     def send(self, message: Message, arrays: Mapping[str, Array]) -> None:

@@ -25,7 +25,7 @@ from saliency_core.workers.private import PrivateLimits
 from saliency_core.workers.remote import Remote
 from tests.engine.formats.test_real_models import PREPROCESSINGS
 from tests.engine.networks import NETWORKS, shaken
-from tests.workers.conftest import until
+from tests.workers.conftest import interrupted_after, until
 from tests.workers.test_faults import alive
 
 tf = pytest.importorskip("tensorflow")
@@ -256,9 +256,8 @@ def test_a_process_killed_in_the_middle_is_one_error_with_a_way_out(paths):
 def test_the_keyboard_stops_a_question_and_the_model_goes_on(model):
     probe = model.probe("class_logit(0)")
     many = np.zeros((50_000, 9, 7, 3), np.float32)
-    threading.Timer(0.2, signal.raise_signal, (signal.SIGINT,)).start()
     began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_after(0.2), pytest.raises(KeyboardInterrupt):
         probe.gradient(many)
     assert time.monotonic() - began < 3
     assert len(model.classify(IMAGE)) == 5
@@ -400,7 +399,7 @@ def refused(path, **more):
         open_model(path, **more)
     told = caught.value
     assert "\n" not in str(told)
-    assert "/" not in told.problem.replace(str(path), "")
+    assert "/" not in told.problem.replace(str(path)[:80], "")
     return told
 
 

@@ -1,6 +1,8 @@
 """Pools of toy workers for the tests of this folder."""
 
 import contextlib
+import signal
+import threading
 import time
 
 import pytest
@@ -36,6 +38,17 @@ def table(pool):
     assert until(lambda: not pool.runs(), 5)
     assert pool.wait_ready(10, 2)
     assert made.counts.ended == made.counts.submitted
+
+
+@contextlib.contextmanager
+def interrupted_after(seconds):
+    """Press Ctrl-C a moment from now; a program that runs in the background may have it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Timer(seconds, signal.raise_signal, (signal.SIGINT,)).start()
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def until(true, seconds):

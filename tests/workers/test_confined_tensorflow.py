@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from saliency_core.errors import WorkerError
+from saliency_core.models.opening import BUNDLED
 from saliency_core.workers.jobs import JobTable, Request
 from saliency_core.workers.private import PrivateLimits
 from saliency_core.workers.remote import Remote
@@ -78,7 +79,7 @@ def test_the_real_tasks_give_the_same_numbers_inside_and_outside():
     asked |= {"image_name": "noise", "image_digest": "0" * 64}
     with toy_pool(1, ready=0, tasks="saliency_core.workers.tasks") as pool:
         table = JobTable(pool)
-        given = pool.uploads.keep(b"a model", "keras")
+        given = pool.uploads.keep((BUNDLED / "digits.pb").read_bytes(), "pb")
         requests = [Request("explain", asked, {"image": image}, upload=each) for each in (None, given)]
         jobs = [table.submit((f"s{number}", "map"), request) for number, request in enumerate(requests)]
         assert all(job.wait(120) for job in jobs)

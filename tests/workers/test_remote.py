@@ -18,7 +18,7 @@ from saliency_core.errors import Cancelled, ImageError, ModelError, WorkerError
 from saliency_core.workers.private import PrivateLimits
 from saliency_core.workers.remote import Remote
 from saliency_core.workers.run import CrashError
-from tests.workers.conftest import HOSTILE, TOYS, until
+from tests.workers.conftest import HOSTILE, TOYS, interrupted_after, until
 from tests.workers.test_faults import alive
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,7 +185,6 @@ def test_it_ends_with_the_program_however_that_ends(model, end):
 
 
 def test_the_keyboard_stops_a_call_and_the_process_stays(remote):
-    threading.Timer(0.3, lambda: signal.raise_signal(signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_after(0.3), pytest.raises(KeyboardInterrupt):
         remote.call("steps", {"count": 1000})
     assert remote.call("echo")
