@@ -104,11 +104,11 @@ def _chosen(signatures: dict[str, Any], choices: Choices) -> str:
         return next(iter(signatures))
     fitting = [key for key, one in signatures.items() if _takes_an_image(one)]
     fitting = fitting or [key for key, one in signatures.items() if _takes_numbers(one)] or list(signatures)
-    kinds: dict[str, list[str]] = {}
-    for key in fitting:
-        kinds.setdefault(_spoken(signatures[key]), []).append(key)
-    if len(kinds) == 1:
-        return DEFAULT if DEFAULT in fitting else sorted(fitting)[0]
+    if len(fitting) == 1:
+        return fitting[0]
+    alike = len({_spoken(signatures[key]) for key in fitting}) == 1  # Keras exports one under two names
+    if alike and DEFAULT in fitting:
+        return DEFAULT
     raise ModelError(
         f"Several signatures of the SavedModel could be meant: {listed}.",
         f"Choose one: signature={sorted(fitting)[0]!r}.",

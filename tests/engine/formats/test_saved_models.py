@@ -78,12 +78,28 @@ def test_one_image_signature_among_others_is_taken(tmp_path):
         return {
             "serving_default": ({"text": text}, {"length": tf.strings.length(text)}),
             "picture": ({"image": pixels}, {"logits": linear(pixels)}),
-            "the_same": ({"image": pixels}, {"logits": linear(pixels)}),
         }
 
     opened = open_model(served(tmp_path, build))
     assert opened.card.description.signature == "picture"
     assert np.array_equal(explain(opened, IMAGE, "class_logit(2)").values, column(2))
+
+
+def test_two_that_look_alike_are_asked_for_unless_one_is_the_default(tmp_path):
+    def build(first):
+        def both():
+            pixels = v1.placeholder(tf.float32, [None, 4, 3, 2], "image")
+            return {
+                first: ({"image": pixels}, {"logits": linear(pixels)}),
+                "other": ({"image": pixels}, {"logits": -linear(pixels)}),
+            }
+
+        return both
+
+    with pytest.raises(ModelError, match="Several signatures"):
+        open_model(served(tmp_path / "a", build("one")))
+    opened = open_model(served(tmp_path / "b", build("serving_default")))
+    assert opened.card.description.signature == "serving_default"
 
 
 def test_serialized_examples_the_tensor_behind_the_parser(tmp_path):
