@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,10 +18,12 @@ from saliency_view import own_models
 
 PATIENCE = 0.45  # seconds that a page waits for a quick result before it shows progress
 STAGGER = 1.2  # two imports of TensorFlow at once take twice as long as one after the other
+GONE_S = 150.0  # a browser that was cut off may come back to its session within two minutes
 _lock = threading.Lock()
 _tables: list[JobTable] = []
 _sessions: set[str] = set()
 _uploads: dict[str, set[str]] = {}  # ids of the models that a session has brought
+_left: dict[str, float] = {}  # since when a session with models is seen to be gone
 
 
 def table() -> JobTable:
@@ -45,19 +48,27 @@ def session() -> str:
     context = get_script_run_ctx()
     found = context.session_id if context else "no session"
     if found not in _sessions:
-        _forget_the_gone()
+        forget_the_gone()
         _sessions.add(found)
     return found
 
 
-def _forget_the_gone() -> None:
-    """Drop the jobs of sessions that have ended; looked at whenever a new one comes."""
+def forget_the_gone() -> None:
+    """Drop the jobs of sessions that have ended, and, when they stay away, the models that they brought.
+
+    Looked at whenever a new session comes, and every now and then.
+    """
     if not runtime.exists():
         return
-    for one in tuple(_sessions):  # a copy: other sessions come at the same time
-        if not runtime.get_instance().is_active_session(one):
-            _sessions.discard(one)
-            table().forget(one)
+    now = time.monotonic()
+    for one in (*_sessions, *_uploads):  # a copy: other sessions come at the same time
+        if runtime.get_instance().is_active_session(one):
+            _left.pop(one, None)
+            continue
+        _sessions.discard(one)
+        table().forget(one)
+        if one in _uploads and now - _left.setdefault(one, now) >= GONE_S:
+            del _left[one]
             for upload in _uploads.pop(one, ()):
                 forget_upload(upload)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections import OrderedDict
@@ -17,6 +18,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 log = logging.getLogger("saliency")
 
 MIB = 1 << 20
+SWEEP_S = 30.0
 UPLOAD_QUOTA = 256 * MIB  # bytes that one session may upload
 SESSIONS = 512  # sessions whose uploads are counted
 UPLOADS = "/_stcore/upload_file/"
@@ -48,10 +50,21 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
 
     PagesManager.uses_pages_directory = False  # else a first visit by deep link is "not found"
     compute.table()
+    sweeping = asyncio.create_task(_sweep())
     try:
         yield
     finally:
+        sweeping.cancel()
         compute.close()
+
+
+async def _sweep() -> None:
+    """Forget, every now and then, what belonged to visitors who have left."""
+    from saliency_view import compute
+
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        await asyncio.to_thread(compute.forget_the_gone)
 
 
 def middleware() -> list[Middleware]:

@@ -164,3 +164,30 @@ def test_the_workers_are_started_once_and_end_with_the_server(monkeypatch: pytes
     compute.close()
     assert job.state == "cancelled"
     assert compute._tables == []
+
+
+def test_models_go_with_a_visit_that_stays_away_and_wait_for_one_that_was_cut_off(
+    pool: FakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive, gone, now = {"ann", "bob"}, [], [1000.0]
+    context = sessions(monkeypatch, alive)
+    monkeypatch.setattr(compute, "_uploads", {})
+    monkeypatch.setattr(compute, "_left", {})
+    monkeypatch.setattr(compute, "forget_upload", gone.append)
+    monkeypatch.setattr(compute, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    for name in ("ann", "bob"):
+        context.session_id = name
+        compute.note_upload(f"model of {name}")
+    alive.clear()
+    compute.forget_the_gone()
+    now[0] += compute.GONE_S - 1
+    alive.add("bob")  # the line was cut, and is there again
+    compute.forget_the_gone()
+    assert gone == []
+    now[0] += 1
+    alive.clear()
+    compute.forget_the_gone()
+    assert gone == ["model of ann"]
+    now[0] += compute.GONE_S
+    compute.forget_the_gone()
+    assert sorted(gone) == ["model of ann", "model of bob"]
