@@ -467,7 +467,8 @@ def test_signature_and_labels_are_passed_on(tmp_path):
 
     two = Two()
     tf.saved_model.save(two, str(tmp_path / "two"), {"plain": two.plain, "double": two.double})
-    assert open_model(tmp_path / "two").card.description.signature == "double"  # the first that fits
+    with pytest.raises(ModelError, match="Several signatures"):
+        open_model(tmp_path / "two")
     with pytest.raises(ModelError, match="no signature 'whole'"):
         open_model(tmp_path / "two", signature="whole")
     names = tmp_path / "names.txt"

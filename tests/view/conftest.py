@@ -94,6 +94,13 @@ class Demo:
     def reruns(self) -> int:
         return int(re.search(r"\d+", self.page.get_by_text("reruns").inner_text()).group())
 
+    def wait_for_reruns(self, count: int) -> None:
+        """Wait until the page was drawn so often, and has not been drawn more often."""
+        end = time.monotonic() + 5
+        while self.reruns < count and time.monotonic() < end:
+            self.page.wait_for_timeout(20)
+        assert self.reruns == count
+
     def answer(self) -> Any:
         return json.loads(self.page.locator("code").inner_text())
 

@@ -50,7 +50,7 @@ def test_the_photo_under_the_map_is_grey_or_in_colour_without_the_server(demo: D
     demo.page.get_by_role("checkbox", name="Photo in grey under the map").uncheck()
     np.testing.assert_array_equal(demo.pixels(224, 224), colourful)
     demo.wait_for_state(backdrop="colour")
-    assert demo.reruns == before + 1  # to remember it, not to draw it
+    demo.wait_for_reruns(before + 1)  # to remember it, not to draw it
 
 
 def test_the_map_alone_has_the_colours_of_the_scale(demo: Demo) -> None:
@@ -76,7 +76,7 @@ def test_sliders_ask_the_server_nothing_until_they_are_let_go(demo: Demo) -> Non
     demo.let_go("opacity")
     demo.wait_for_state(opacity=0.2)
     assert len(demo.sent) == frames + 1
-    assert demo.reruns == before + 1
+    demo.wait_for_reruns(before + 1)
 
 
 def test_hover_reads_the_numbers_of_the_arrays(demo: Demo) -> None:
