@@ -169,7 +169,7 @@ def linearity_task(params: Params, arrays: Arrays, report: Report) -> Answer:
 def chunk_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Compute one chunk of another worker's job: scores or gradients of a frozen target."""
     probe = _model(params, report).probe(params["target"])
-    return {}, {"values": getattr(probe, params["what"])(arrays["points"], *params["rule"])}
+    return {}, {"values": getattr(probe, params["what"])(arrays["points"], *params.get("rule", ()))}
 
 
 def patiently(task: Task) -> Task:
