@@ -31,6 +31,20 @@ class Reference:
 
 
 BIBLIOGRAPHY = {
+    "adebayo2018": Reference(
+        ("Julius Adebayo", "Justin Gilmer", "Michael Muelly", "Ian Goodfellow", "Moritz Hardt", "Been Kim"),
+        "Sanity Checks for Saliency Maps",
+        "NeurIPS",
+        2018,
+        f"{ARXIV}1810.03292",
+    ),
+    "erion2021": Reference(
+        ("Gabriel Erion", "Joseph D. Janizek", "Pascal Sturmfels", "Scott M. Lundberg", "Su-In Lee"),
+        "Improving Performance of Deep Learning Models with Axiomatic Attribution Priors and Expected Gradients",
+        "Nature Machine Intelligence",
+        2021,
+        f"{ARXIV}1906.10670",
+    ),
     "he2016deep": Reference(
         ("Kaiming He", "Xiangyu Zhang", "Shaoqing Ren", "Jian Sun"),
         "Deep Residual Learning for Image Recognition",
@@ -45,6 +59,13 @@ BIBLIOGRAPHY = {
         2016,
         f"{ARXIV}1603.05027",
     ),
+    "hooker2019": Reference(
+        ("Sara Hooker", "Dumitru Erhan", "Pieter-Jan Kindermans", "Been Kim"),
+        "A Benchmark for Interpretability Methods in Deep Neural Networks",
+        "NeurIPS",
+        2019,
+        f"{ARXIV}1806.10758",
+    ),
     "howard2019": Reference(
         ("Andrew Howard", "Mark Sandler", "Grace Chu", "Liang-Chieh Chen"),
         "Searching for MobileNetV3",
@@ -58,6 +79,13 @@ BIBLIOGRAPHY = {
         "CVPR",
         2017,
         f"{ARXIV}1608.06993",
+    ),
+    "kapishnikov2021": Reference(
+        ("Andrei Kapishnikov", "Subhashini Venugopalan", "Besim Avci", "Ben Wedin", "Michael Terry", "Tolga Bolukbasi"),
+        "Guided Integrated Gradients: An Adaptive Path Method for Removing Noise",
+        "CVPR",
+        2021,
+        f"{ARXIV}2106.09788",
     ),
     "liu2022": Reference(
         ("Zhuang Liu", "Hanzi Mao", "Chao-Yuan Wu", "Christoph Feichtenhofer"),
@@ -94,6 +122,20 @@ BIBLIOGRAPHY = {
         2015,
         f"{ARXIV}1409.1556",
     ),
+    "smilkov2017": Reference(
+        ("Daniel Smilkov", "Nikhil Thorat", "Been Kim", "Fernanda Viégas", "Martin Wattenberg"),
+        "SmoothGrad: Removing Noise by Adding Noise",
+        "ICML Workshop on Visualization for Deep Learning",
+        2017,
+        f"{ARXIV}1706.03825",
+    ),
+    "sundararajan2017": Reference(
+        ("Mukund Sundararajan", "Ankur Taly", "Qiqi Yan"),
+        "Axiomatic Attribution for Deep Networks",
+        "ICML",
+        2017,
+        f"{ARXIV}1703.01365",
+    ),
     "szegedy2016": Reference(
         ("Christian Szegedy", "Vincent Vanhoucke", "Sergey Ioffe", "Jonathon Shlens", "Zbigniew Wojna"),
         "Rethinking the Inception Architecture for Computer Vision",
@@ -107,5 +149,12 @@ BIBLIOGRAPHY = {
         "ICML",
         2019,
         f"{ARXIV}1905.11946",
+    ),
+    "xu2020": Reference(
+        ("Shawn Xu", "Subhashini Venugopalan", "Mukund Sundararajan"),
+        "Attribution in Scale and Space",
+        "CVPR",
+        2020,
+        f"{ARXIV}2004.03383",
     ),
 }
