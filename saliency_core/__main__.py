@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 from saliency_core.errors import SaliencyError
 from saliency_core.spec import REQUIRED, specs
 
+BESIDE = "baseline image"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, or 2 after one clear line on bad input."""
@@ -54,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     explain.add_argument("--target", default="top_class()", help="what to explain; see `targets`")
     explain.add_argument("--method", default="gradient()", help="how; see `methods`")
+    explain.add_argument(
+        "--baseline-image", default="", metavar="FILE", help="the picture that a path method starts from"
+    )
     _file_choices(explain)
     explain.add_argument(
         "--fit", choices=("crop", "stretch", "pad"), help="how the image meets the model's size"
@@ -75,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         ("model", "models"),
         ("method", "methods"),
         ("target", "targets"),
+        ("baseline", "baselines"),
         ("look", "looks"),
     ):
         listing = commands.add_parser(words, help=f"list the {words}")
@@ -145,7 +151,8 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     _check_outputs(given)
     look = _look(given.look)
     model = _opened(given)
-    made = explain(model, Path(given.image), given.target, given.method, how=given.fit)
+    method, pictures = _method(given)
+    made = explain(model, Path(given.image), given.target, method, how=given.fit, pictures=pictures)
     summary: dict[str, Any] = {
         "score": made.score,
         "units": made.units,
@@ -154,6 +161,8 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         "shape": list(made.values.shape),
         "largest": float(abs(made.values).max()),
         "seconds": round(made.seconds, 4),
+        "facts": dict(made.facts),
+        "notes": list(made.notes),
         "recipe": made.recipe,
         "predictions": [asdict(one) for one in made.predictions[:5]],
     }
@@ -174,10 +183,22 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         *(f"  {one.probability or 0:6.1%}  {one.label}" for one in made.predictions[:5]),
         *([made.evidence.sentence] if given.evidence and made.evidence else []),
         *(f"{one['severity']}: {one['sentence']} {one['advice']}" for one in findings),
+        *made.notes,
         *(["The doctor found nothing unusual."] if given.doctor and not findings else []),
         *(f"wrote {path}" for path in (given.out, given.png) if path),
     ]
     return summary, lines
+
+
+def _method(given: argparse.Namespace) -> tuple[Any, dict[str, Path]]:
+    """Return the method, and the picture that it starts from where one was given."""
+    from saliency_core.baselines import on_picture
+    from saliency_core.grammar import parse
+
+    method = parse("method", given.method)
+    if not given.baseline_image:
+        return method, {}
+    return on_picture(method, BESIDE), {BESIDE: Path(given.baseline_image)}
 
 
 def _findings(model: Any, given: argparse.Namespace) -> list[dict[str, Any]]:

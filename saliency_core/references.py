@@ -40,7 +40,8 @@ BIBLIOGRAPHY = {
     ),
     "erion2021": Reference(
         ("Gabriel Erion", "Joseph D. Janizek", "Pascal Sturmfels", "Scott M. Lundberg", "Su-In Lee"),
-        "Improving Performance of Deep Learning Models with Axiomatic Attribution Priors and Expected Gradients",
+        "Improving Performance of Deep Learning Models with Axiomatic Attribution Priors and Expected "
+        "Gradients",
         "Nature Machine Intelligence",
         2021,
         f"{ARXIV}1906.10670",
@@ -81,7 +82,14 @@ BIBLIOGRAPHY = {
         f"{ARXIV}1608.06993",
     ),
     "kapishnikov2021": Reference(
-        ("Andrei Kapishnikov", "Subhashini Venugopalan", "Besim Avci", "Ben Wedin", "Michael Terry", "Tolga Bolukbasi"),
+        (
+            "Andrei Kapishnikov",
+            "Subhashini Venugopalan",
+            "Besim Avci",
+            "Ben Wedin",
+            "Michael Terry",
+            "Tolga Bolukbasi",
+        ),
         "Guided Integrated Gradients: An Adaptive Path Method for Removing Noise",
         "CVPR",
         2021,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from saliency_core.probe import Probe
 from saliency_core.spec import Flag, Integer, Part, Real, param
 
 BRIGHTEST = 255.0
+GRADIENT = Gradient()  # what wrappers wrap unless told otherwise
 LARGEST_SEED = 2**32 - 1
 
 
@@ -39,6 +40,13 @@ def in_company(base: Method, probe: Probe, points: Points) -> Values:
     return base.attribute(probe, np.repeat(points, 2, 0))[:1]
 
 
+def scores_of(probe: Probe, points: Points) -> Array:
+    """Return the scores of points, (B,), a single one in company as well."""
+    if len(points) > 1:
+        return probe.score(points)
+    return probe.score(np.repeat(points, 2, 0))[:1]
+
+
 def rounds_at_once(probe: Probe, points: Points, cost: int) -> int:
     """Return how many rounds of such a cost fill what the probe takes at once."""
     return max(1, probe.chunk // (len(points) * max(1, cost)))
@@ -52,13 +60,13 @@ def drawn(seed: int, sample: int, shape: tuple[int, ...]) -> Float:
 def spread_of(points: Points, percent: float) -> Float:
     """Return a share of each point's own range in grey levels, (B,)."""
     rows = points.reshape(len(points), -1)
-    return ((rows.max(1) - rows.min(1)) * np.float32(percent / 100)).astype(np.float32)
+    return np.asarray((rows.max(1) - rows.min(1)) * np.float32(percent / 100), np.float32)
 
 
 class Moments:
     """Mean and variance of maps that come one after another, in float64; any cut gives the same bits."""
 
-    def __init__(self, state: dict[str, Array] | None = None) -> None:
+    def __init__(self, state: Mapping[str, Array] | None = None) -> None:
         self.count = int(state["count"][0]) if state else 0
         self.mean: Any = state["mean"].copy() if state else 0.0
         self.squares: Any = state["squares"].copy() if state else 0.0
@@ -83,7 +91,7 @@ class Moments:
         """The standard error of the mean; None while there is one map only."""
         if self.count < 2:
             return None
-        return np.sqrt(self.variance / self.count).astype(np.float32)
+        return np.asarray(np.sqrt(self.variance / self.count), np.float32)
 
     @property
     def state(self) -> dict[str, Array]:
@@ -103,7 +111,7 @@ class Sampling(Refining):
     group: ClassVar[str] = "Sampling"
     rounds: ClassVar[str] = "samples"
 
-    base: Method = param(Part(Gradient(), title="Base", help="The method that sees the noisy images."))
+    base: Method = param(Part(GRADIENT, title="Base", help="The method that sees the noisy images."))
     samples: int = param(Integer(50, low=2, high=1000, title="Samples", help="How many noisy images."))
     noise: float = param(
         Real(
