@@ -15,7 +15,7 @@ from saliency_core.errors import ImageError
 from saliency_core.render.look import Look
 from saliency_core.render.numbers import number_text
 from saliency_core.render.palettes import DIVERGING, palette
-from saliency_core.render.reduce import reduce_channels
+from saliency_core.render.reduce import indistinct, reduce_channels
 from saliency_core.render.scale import explain_flat, is_flat, limit
 
 SLIDE = 800  # pixels of the longer side that a picture needs on a slide
@@ -78,7 +78,10 @@ def render(attribution_or_values: Any, image_pixels: Bytes8, look: Look, units: 
     end = look.limit or limit(reduced, look.clip)
     chosen = palette(look.palette)
     shown = enlarge(reduced, *photo.shape[:2])
-    rgba = layer(shown, end, chosen.lut, chosen.family, look.opacity, look.threshold)
+    faint = indistinct(values, getattr(attribution_or_values, "error", None), look) if look.faded else None
+    rgba = layer(
+        shown, end, chosen.lut, chosen.family, look.opacity, look.threshold, cover(faint, *photo.shape[:2])
+    )
     return Rendered(
         map=read_only(shown),
         limit=end,
@@ -93,14 +96,20 @@ def render(attribution_or_values: Any, image_pixels: Bytes8, look: Look, units: 
 
 
 def layer(
-    map2d: Float, limit: float, lut: Bytes8, family: str, opacity: float, threshold: float
+    map2d: Float,
+    limit: float,
+    lut: Bytes8,
+    family: str,
+    opacity: float,
+    threshold: float,
+    faint: Array | None = None,
 ) -> NDArray[np.uint8]:
-    """Return colour and weight of every pixel, (H, W, 4) uint8.
+    """Return colour and weight of every pixel, (H, W, 4) uint8; what is `faint` (H, W) gets no weight.
 
     All in float64, with v a value of the map and n = 255 (sequential) or 128 (diverging):
 
         t = min(1, max(-1, v / limit)), or 0 if the limit is 0
-        t = 0 if abs(t) < threshold
+        t = 0 if abs(t) < threshold or faint
         m = floor(abs(t) * n + 0.5)
         index = m if sequential, 128 + m if diverging and t >= 0, 128 - m if diverging and t < 0
         colour = lut[index]
@@ -110,6 +119,8 @@ def layer(
         t = np.clip(map2d.astype(np.float64) / limit, -1, 1) if limit else np.zeros(map2d.shape)
     size = np.abs(t)
     size[size < threshold] = 0
+    if faint is not None:
+        size[faint] = 0
     index = np.floor(size * LEVELS[family] + 0.5).astype(np.int16)
     if family == DIVERGING:
         index = 128 + np.where(t < 0, -index, index)
@@ -142,6 +153,15 @@ def enlarge(map2d: Float, height: int, width: int) -> Float:
         )
     wide = Image.fromarray(map2d).resize((width, height), Image.Resampling.BILINEAR)
     return np.array(wide, np.float32)
+
+
+def cover(mask: Array | None, height: int, width: int) -> Array | None:
+    """Return a mask at the size of the image: each pixel takes that of the cell it lies in."""
+    if mask is None or mask.shape == (height, width):
+        return mask
+    rows = ((np.arange(height) + 0.5) * mask.shape[0] / height).astype(int)
+    cols = ((np.arange(width) + 0.5) * mask.shape[1] / width).astype(int)
+    return np.asarray(mask[np.ix_(rows, cols)])
 
 
 def overlay_png(rendered: Rendered, side: int = 0) -> bytes:
