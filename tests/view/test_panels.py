@@ -17,6 +17,7 @@ from saliency_core.errors import DownloadError, TargetError, WorkerError
 from saliency_core.grammar import parse
 from saliency_core.render.compose import SLIDE, overlay_png, render
 from saliency_core.render.look import Look
+from saliency_core.workers import answers
 from saliency_core.workers.job import Result
 from saliency_core.workers.run import CrashError
 from saliency_view import panels, pictures, state
