@@ -153,6 +153,8 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         "words": made.words,
         "shape": list(made.values.shape),
         "largest": float(abs(made.values).max()),
+        "facts": dict(made.facts),
+        "notes": list(made.notes),
         "seconds": round(made.seconds, 4),
         "recipe": made.recipe,
         "predictions": [asdict(one) for one in made.predictions[:5]],
@@ -172,6 +174,7 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         f"map {' x '.join(str(n) for n in made.values.shape)}, {made.units}, "
         f"largest {summary['largest']:.3g}, {made.seconds:.2f} s",
         *(f"  {one.probability or 0:6.1%}  {one.label}" for one in made.predictions[:5]),
+        *made.notes,
         *([made.evidence.sentence] if given.evidence and made.evidence else []),
         *(f"{one['severity']}: {one['sentence']} {one['advice']}" for one in findings),
         *(["The doctor found nothing unusual."] if given.doctor and not findings else []),

@@ -32,21 +32,42 @@ class Reference:
 
 BIBLIOGRAPHY = {
     "adebayo2018": Reference(
-        ("Julius Adebayo", "Justin Gilmer", "Michael Muelly", "Ian Goodfellow", "Moritz Hardt", "Been Kim",),
+        (
+            "Julius Adebayo",
+            "Justin Gilmer",
+            "Michael Muelly",
+            "Ian Goodfellow",
+            "Moritz Hardt",
+            "Been Kim",
+        ),
         "Sanity Checks for Saliency Maps",
         "NeurIPS",
         2018,
         f"{ARXIV}1810.03292",
     ),
     "andol2021": Reference(
-        ("Léo Andéol", "Yusei Kawakami", "Yuichiro Wada", "Takafumi Kanamori", "Klaus-Robert Müller", "Grégoire Montavon",),
+        (
+            "Léo Andéol",
+            "Yusei Kawakami",
+            "Yuichiro Wada",
+            "Takafumi Kanamori",
+            "Klaus-Robert Müller",
+            "Grégoire Montavon",
+        ),
         "Learning Domain Invariant Representations by Joint Wasserstein Distance Minimization",
         "arXiv",
         2021,
         f"{ARXIV}2106.04923",
     ),
     "bach2015": Reference(
-        ("Sebastian Bach", "Alexander Binder", "Grégoire Montavon", "Frederick Klauschen", "Klaus-Robert Müller", "Wojciech Samek",),
+        (
+            "Sebastian Bach",
+            "Alexander Binder",
+            "Grégoire Montavon",
+            "Frederick Klauschen",
+            "Klaus-Robert Müller",
+            "Wojciech Samek",
+        ),
         "On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation",
         "PLoS ONE",
         2015,
@@ -88,7 +109,13 @@ BIBLIOGRAPHY = {
         f"{ARXIV}2201.03545",
     ),
     "montavon2019": Reference(
-        ("Grégoire Montavon", "Alexander Binder", "Sebastian Lapuschkin", "Wojciech Samek", "Klaus-Robert Müller",),
+        (
+            "Grégoire Montavon",
+            "Alexander Binder",
+            "Sebastian Lapuschkin",
+            "Wojciech Samek",
+            "Klaus-Robert Müller",
+        ),
         "Layer-Wise Relevance Propagation: An Overview",
         "Explainable AI, Springer",
         2019,
@@ -123,7 +150,12 @@ BIBLIOGRAPHY = {
         f"{ARXIV}1409.1556",
     ),
     "springenberg2015": Reference(
-        ("Jost Tobias Springenberg", "Alexey Dosovitskiy", "Thomas Brox", "Martin Riedmiller",),
+        (
+            "Jost Tobias Springenberg",
+            "Alexey Dosovitskiy",
+            "Thomas Brox",
+            "Martin Riedmiller",
+        ),
         "Striving for Simplicity: The All Convolutional Net",
         "ICLR workshop",
         2015,
@@ -144,7 +176,10 @@ BIBLIOGRAPHY = {
         f"{ARXIV}1905.11946",
     ),
     "zeiler2014": Reference(
-        ("Matthew D. Zeiler", "Rob Fergus",),
+        (
+            "Matthew D. Zeiler",
+            "Rob Fergus",
+        ),
         "Visualizing and Understanding Convolutional Networks",
         "ECCV",
         2014,

@@ -17,7 +17,7 @@ from saliency_core.registry import register
     cites=("zeiler2014", "springenberg2015"),
     formula="d score / d pixel, where each ReLU passes back max(0, g)",
     misleads="Draws the patterns that filters look for rather than what is in the image, above all in "
-    "networks without max pooling. The values predict no change of the score.",
+    "networks without max pooling.",
 )
 @dataclass(frozen=True)
 class Deconvnet(Method):
@@ -31,4 +31,7 @@ class Deconvnet(Method):
         return probe.gradient(points, "deconvnet")
 
     def notes(self, probe: Probe) -> tuple[str, ...]:
-        return (probe.rule_facts("deconvnet").sentence,)
+        return (
+            probe.rule_facts("deconvnet").sentence,
+            "The values are no slope: no change of the score follows from them.",
+        )

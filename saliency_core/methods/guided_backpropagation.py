@@ -17,7 +17,7 @@ from saliency_core.registry import register
     cites=("springenberg2015", "adebayo2018"),
     formula="d score / d pixel, where each ReLU passes back max(0, g) * d ReLU / d input",
     misleads="Looks sharp because it recovers edges: later tests found that it hardly changes when the "
-    "weights are drawn anew, much like an edge detector. The values predict no change of the score.",
+    "weights are drawn anew, much like an edge detector.",
 )
 @dataclass(frozen=True)
 class GuidedBackpropagation(Method):
@@ -32,4 +32,7 @@ class GuidedBackpropagation(Method):
         return probe.gradient(points, "guided")
 
     def notes(self, probe: Probe) -> tuple[str, ...]:
-        return (probe.rule_facts("guided").sentence,)
+        return (
+            probe.rule_facts("guided").sentence,
+            "The values are no slope: no change of the score follows from them.",
+        )

@@ -106,7 +106,7 @@ def test_what_is_no_relu_is_named_left_as_it_is_and_alone_refused(body: Any, kin
     facts = probe_of(body, np.ones(5)).rule_facts("guided")
     assert facts.patched == 0
     assert kind in dict(facts.others)
-    with pytest.raises(ModelError, match=f"there is none between.*{kind}"):
+    with pytest.raises(ModelError, match=rf"there is none between.*{kind}"):
         asked(body, np.ones(5), "guided")
     mixed = probe_of(lambda x: body(tf.nn.relu(x)), np.ones(5)).rule_facts("guided")
     assert mixed.patched == 1
@@ -141,7 +141,7 @@ def test_only_what_lies_between_pixels_and_the_asked_layer_counts() -> None:
 
 
 def test_a_rule_that_is_not_there_is_refused_by_name() -> None:
-    with pytest.raises(ModelError, match="no backward rule 'other'.*guided, deconvnet"):
+    with pytest.raises(ModelError, match=r"no backward rule 'other'.*guided, deconvnet"):
         asked(tf.nn.relu, np.ones(5), "other")
 
 
@@ -175,7 +175,10 @@ def test_a_network_is_as_one_with_relus_written_by_hand(rule: str) -> None:
     model = keras.Sequential(
         [
             layers.Input((7, 6, 2)),
-            *(layers.Conv2D(k.shape[3], 3, padding="same", use_bias=False, activation="relu") for k in kernels),
+            *(
+                layers.Conv2D(k.shape[3], 3, padding="same", use_bias=False, activation="relu")
+                for k in kernels
+            ),
             layers.GlobalAveragePooling2D(),
             layers.Dense(2, use_bias=False),
         ]
@@ -207,7 +210,9 @@ def model_target(text: str) -> Any:
     return parse("target", text)
 
 
-@pytest.mark.parametrize(("name", "count"), [("sequential", 2), ("nested", 3), ("shared", 2), ("subclassed", 2)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("sequential", 2), ("nested", 3), ("shared", 2), ("subclassed", 2)]
+)
 def test_every_kind_of_keras_model_is_patched_to_the_last_relu(name: str, count: int) -> None:
     model = open_model(shaken(NETWORKS[name](keras)), preprocessing="unit", size=SIZES.get(name))
     assert model.probe("class_logit(0)").rule_facts("guided").patched == count
