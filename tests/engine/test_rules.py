@@ -14,6 +14,7 @@ from saliency_core.errors import ModelError
 from saliency_core.methods.deconvnet import Deconvnet
 from saliency_core.methods.guided_backpropagation import GuidedBackpropagation
 from saliency_core.targets import OutputSeed
+from tests.engine.graphs import graph_of
 from tests.engine.networks import NETWORKS, SIZES, shaken
 
 pytestmark = pytest.mark.engine
@@ -229,6 +230,27 @@ def test_the_plain_gradient_stays_what_it_was(method: Any) -> None:
     assert not np.array_equal(before.values, ruled.values)
     assert ruled.evidence is None
     assert ruled.score == before.score
+
+
+@pytest.mark.parametrize("mark", ["SaliencyGuided", "SaliencyDeconvnet"])
+def test_a_file_cannot_ask_for_a_rule_by_its_own_mark(mark: str, tmp_path: Path) -> None:
+    def relu(pixels: Any) -> Any:
+        return tf.reshape(tf.nn.relu(pixels - 100.0) * tf.constant([1.0, -1.0, 1.0, -1.0, 1.0]), [-1, 5])
+
+    graph, _ = graph_of(lambda pixels: relu(tf.reshape(pixels, [-1, 5])), (1, 5, 1))
+    probe_of(tf.nn.relu, np.ones(5)).gradient(
+        np.full((1, 1, 5, 1), 120, np.float32), "guided"
+    )  # is registered
+    for node in graph.node:
+        if node.op == "Relu":
+            node.attr["_gradient_op_type"].s = mark.encode()
+    file = tmp_path / "marked.pb"
+    file.write_bytes(graph.SerializeToString())
+    model = open_model(file, trusted=True)
+    points = np.array([90, 110, 120, 130, 80], np.float32).reshape(1, 1, 5, 1)
+    asked = model.probe(OutputSeed(np.ones(5, np.float32)))
+    assert asked.gradient(points).reshape(-1).tolist() == [0, -1, 1, -1, 0]
+    assert [rule for _, rule in model.signs.own_rules] == [mark]
 
 
 @pytest.mark.skipif("SALIENCY_REAL" not in os.environ, reason="SALIENCY_REAL names no folder of real models")
