@@ -31,6 +31,48 @@ class Reference:
 
 
 BIBLIOGRAPHY = {
+    "adebayo2018": Reference(
+        (
+            "Julius Adebayo",
+            "Justin Gilmer",
+            "Michael Muelly",
+            "Ian Goodfellow",
+            "Moritz Hardt",
+            "Been Kim",
+        ),
+        "Sanity Checks for Saliency Maps",
+        "NeurIPS",
+        2018,
+        f"{ARXIV}1810.03292",
+    ),
+    "andol2021": Reference(
+        (
+            "Léo Andéol",
+            "Yusei Kawakami",
+            "Yuichiro Wada",
+            "Takafumi Kanamori",
+            "Klaus-Robert Müller",
+            "Grégoire Montavon",
+        ),
+        "Learning Domain Invariant Representations by Joint Wasserstein Distance Minimization",
+        "arXiv",
+        2021,
+        f"{ARXIV}2106.04923",
+    ),
+    "bach2015": Reference(
+        (
+            "Sebastian Bach",
+            "Alexander Binder",
+            "Grégoire Montavon",
+            "Frederick Klauschen",
+            "Klaus-Robert Müller",
+            "Wojciech Samek",
+        ),
+        "On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation",
+        "PLoS ONE",
+        2015,
+        "https://doi.org/10.1371/journal.pone.0130140",
+    ),
     "he2016deep": Reference(
         ("Kaiming He", "Xiangyu Zhang", "Shaoqing Ren", "Jian Sun"),
         "Deep Residual Learning for Image Recognition",
@@ -66,6 +108,19 @@ BIBLIOGRAPHY = {
         2022,
         f"{ARXIV}2201.03545",
     ),
+    "montavon2019": Reference(
+        (
+            "Grégoire Montavon",
+            "Alexander Binder",
+            "Sebastian Lapuschkin",
+            "Wojciech Samek",
+            "Klaus-Robert Müller",
+        ),
+        "Layer-Wise Relevance Propagation: An Overview",
+        "Explainable AI, Springer",
+        2019,
+        "https://doi.org/10.1007/978-3-030-28954-6_10",
+    ),
     "sandler2018": Reference(
         ("Mark Sandler", "Andrew Howard", "Menglong Zhu", "Andrey Zhmoginov", "Liang-Chieh Chen"),
         "MobileNetV2: Inverted Residuals and Linear Bottlenecks",
@@ -94,6 +149,18 @@ BIBLIOGRAPHY = {
         2015,
         f"{ARXIV}1409.1556",
     ),
+    "springenberg2015": Reference(
+        (
+            "Jost Tobias Springenberg",
+            "Alexey Dosovitskiy",
+            "Thomas Brox",
+            "Martin Riedmiller",
+        ),
+        "Striving for Simplicity: The All Convolutional Net",
+        "ICLR workshop",
+        2015,
+        f"{ARXIV}1412.6806",
+    ),
     "szegedy2016": Reference(
         ("Christian Szegedy", "Vincent Vanhoucke", "Sergey Ioffe", "Jonathon Shlens", "Zbigniew Wojna"),
         "Rethinking the Inception Architecture for Computer Vision",
@@ -107,5 +174,15 @@ BIBLIOGRAPHY = {
         "ICML",
         2019,
         f"{ARXIV}1905.11946",
+    ),
+    "zeiler2014": Reference(
+        (
+            "Matthew D. Zeiler",
+            "Rob Fergus",
+        ),
+        "Visualizing and Understanding Convolutional Networks",
+        "ECCV",
+        2014,
+        f"{ARXIV}1311.2901",
     ),
 }

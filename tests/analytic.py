@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
+from saliency_core.probe import RuleFacts
 
 
 @dataclass
@@ -28,6 +29,9 @@ class LinearProbe:
 
     def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
         return points, self.gradient(points)
+
+    def rule_facts(self, rule: str) -> RuleFacts:
+        return RuleFacts(rule, 0)
 
 
 class QuadraticProbe(LinearProbe):
