@@ -73,6 +73,13 @@ BIBLIOGRAPHY = {
         2015,
         "https://doi.org/10.1371/journal.pone.0130140",
     ),
+    "erion2021": Reference(
+        ("Gabriel Erion", "Joseph D. Janizek", "Pascal Sturmfels", "Scott M. Lundberg", "Su-In Lee"),
+        "Improving Performance of Deep Learning Models with Axiomatic Attribution Priors and Expected Gradients",
+        "Nature Machine Intelligence",
+        2021,
+        f"{ARXIV}1906.10670",
+    ),
     "he2016deep": Reference(
         ("Kaiming He", "Xiangyu Zhang", "Shaoqing Ren", "Jian Sun"),
         "Deep Residual Learning for Image Recognition",
@@ -87,6 +94,13 @@ BIBLIOGRAPHY = {
         2016,
         f"{ARXIV}1603.05027",
     ),
+    "hooker2019": Reference(
+        ("Sara Hooker", "Dumitru Erhan", "Pieter-Jan Kindermans", "Been Kim"),
+        "A Benchmark for Interpretability Methods in Deep Neural Networks",
+        "NeurIPS",
+        2019,
+        f"{ARXIV}1806.10758",
+    ),
     "howard2019": Reference(
         ("Andrew Howard", "Mark Sandler", "Grace Chu", "Liang-Chieh Chen"),
         "Searching for MobileNetV3",
@@ -100,6 +114,20 @@ BIBLIOGRAPHY = {
         "CVPR",
         2017,
         f"{ARXIV}1608.06993",
+    ),
+    "kapishnikov2021": Reference(
+        (
+            "Andrei Kapishnikov",
+            "Subhashini Venugopalan",
+            "Besim Avci",
+            "Ben Wedin",
+            "Michael Terry",
+            "Tolga Bolukbasi",
+        ),
+        "Guided Integrated Gradients: An Adaptive Path Method for Removing Noise",
+        "CVPR",
+        2021,
+        f"{ARXIV}2106.09788",
     ),
     "liu2022": Reference(
         ("Zhuang Liu", "Hanzi Mao", "Chao-Yuan Wu", "Christoph Feichtenhofer"),
@@ -149,6 +177,13 @@ BIBLIOGRAPHY = {
         2015,
         f"{ARXIV}1409.1556",
     ),
+    "smilkov2017": Reference(
+        ("Daniel Smilkov", "Nikhil Thorat", "Been Kim", "Fernanda Viégas", "Martin Wattenberg"),
+        "SmoothGrad: Removing Noise by Adding Noise",
+        "ICML Workshop on Visualization for Deep Learning",
+        2017,
+        f"{ARXIV}1706.03825",
+    ),
     "springenberg2015": Reference(
         (
             "Jost Tobias Springenberg",
@@ -160,6 +195,13 @@ BIBLIOGRAPHY = {
         "ICLR workshop",
         2015,
         f"{ARXIV}1412.6806",
+    ),
+    "sundararajan2017": Reference(
+        ("Mukund Sundararajan", "Ankur Taly", "Qiqi Yan"),
+        "Axiomatic Attribution for Deep Networks",
+        "ICML",
+        2017,
+        f"{ARXIV}1703.01365",
     ),
     "szegedy2016": Reference(
         ("Christian Szegedy", "Vincent Vanhoucke", "Sergey Ioffe", "Jonathon Shlens", "Zbigniew Wojna"),
@@ -174,6 +216,13 @@ BIBLIOGRAPHY = {
         "ICML",
         2019,
         f"{ARXIV}1905.11946",
+    ),
+    "xu2020": Reference(
+        ("Shawn Xu", "Subhashini Venugopalan", "Mukund Sundararajan"),
+        "Attribution in Scale and Space",
+        "CVPR",
+        2020,
+        f"{ARXIV}2004.03383",
     ),
     "zeiler2014": Reference(
         (
