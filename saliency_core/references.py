@@ -31,6 +31,27 @@ class Reference:
 
 
 BIBLIOGRAPHY = {
+    "chattopadhay2018": Reference(
+        ("Aditya Chattopadhay", "Anirban Sarkar", "Prantik Howlader", "Vineeth N. Balasubramanian"),
+        "Grad-CAM++: Generalized Gradient-Based Visual Explanations for Deep Convolutional Networks",
+        "WACV",
+        2018,
+        f"{ARXIV}1710.11063",
+    ),
+    "draelos2020": Reference(
+        ("Rachel Lea Draelos", "Lawrence Carin"),
+        "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks",
+        "arXiv",
+        2020,
+        f"{ARXIV}2011.08891",
+    ),
+    "felzenszwalb2004": Reference(
+        ("Pedro F. Felzenszwalb", "Daniel P. Huttenlocher"),
+        "Efficient Graph-Based Image Segmentation",
+        "International Journal of Computer Vision",
+        2004,
+        "https://doi.org/10.1023/B:VISI.0000022288.19776.77",
+    ),
     "he2016deep": Reference(
         ("Kaiming He", "Xiangyu Zhang", "Shaoqing Ren", "Jian Sun"),
         "Deep Residual Learning for Image Recognition",
@@ -59,6 +80,20 @@ BIBLIOGRAPHY = {
         2017,
         f"{ARXIV}1608.06993",
     ),
+    "jiang2021": Reference(
+        ("Peng-Tao Jiang", "Chang-Bin Zhang", "Qibin Hou", "Ming-Ming Cheng", "Yunchao Wei"),
+        "LayerCAM: Exploring Hierarchical Class Activation Maps for Localization",
+        "IEEE Transactions on Image Processing",
+        2021,
+        "https://doi.org/10.1109/TIP.2021.3089943",
+    ),
+    "kapishnikov2019": Reference(
+        ("Andrei Kapishnikov", "Tolga Bolukbasi", "Fernanda Viégas", "Michael Terry"),
+        "XRAI: Better Attributions Through Regions",
+        "ICCV",
+        2019,
+        f"{ARXIV}1906.02825",
+    ),
     "liu2022": Reference(
         ("Zhuang Liu", "Hanzi Mao", "Chao-Yuan Wu", "Christoph Feichtenhofer"),
         "A ConvNet for the 2020s",
@@ -72,6 +107,20 @@ BIBLIOGRAPHY = {
         "CVPR",
         2018,
         f"{ARXIV}1801.04381",
+    ),
+    "selvaraju2017": Reference(
+        (
+            "Ramprasaath R. Selvaraju",
+            "Michael Cogswell",
+            "Abhishek Das",
+            "Ramakrishna Vedantam",
+            "Devi Parikh",
+            "Dhruv Batra",
+        ),
+        "Grad-CAM: Visual Explanations from Deep Networks via Gradient-Based Localization",
+        "ICCV",
+        2017,
+        f"{ARXIV}1610.02391",
     ),
     "shrikumar2016": Reference(
         ("Avanti Shrikumar", "Peyton Greenside", "Anna Shcherbina", "Anshul Kundaje"),
@@ -94,6 +143,13 @@ BIBLIOGRAPHY = {
         2015,
         f"{ARXIV}1409.1556",
     ),
+    "srinivas2019": Reference(
+        ("Suraj Srinivas", "François Fleuret"),
+        "Full-Gradient Representation for Neural Network Visualization",
+        "NeurIPS",
+        2019,
+        f"{ARXIV}1905.00780",
+    ),
     "szegedy2016": Reference(
         ("Christian Szegedy", "Vincent Vanhoucke", "Sergey Ioffe", "Jonathon Shlens", "Zbigniew Wojna"),
         "Rethinking the Inception Architecture for Computer Vision",
@@ -107,5 +163,21 @@ BIBLIOGRAPHY = {
         "ICML",
         2019,
         f"{ARXIV}1905.11946",
+    ),
+    "wang2020": Reference(
+        (
+            "Haofan Wang",
+            "Zifan Wang",
+            "Mengnan Du",
+            "Fan Yang",
+            "Zijian Zhang",
+            "Sirui Ding",
+            "Piotr Mardziel",
+            "Xia Hu",
+        ),
+        "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks",
+        "CVPR Workshops",
+        2020,
+        f"{ARXIV}1910.01279",
     ),
 }

@@ -118,7 +118,7 @@ def map_viewer(
     reduced = np.asarray(reduce_channels(made.values, look), np.float32)
     end = look.limit or limit(reduced, look.clip)
     cut = beyond(reduced, end)
-    reduced = enlarge(reduced, *photo.shape[:2])
+    reduced = enlarge(reduced, *photo.shape[:2], cells=made.cells, smooth=look.smooth)
     whole = made.values.ndim == 3 and made.values.shape[:2] == photo.shape[:2]
     offered = [(p.id, p.title, p.family, p.lut) for p in palettes()]
     shown = viewer(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from saliency_core.arrays import Array, Bytes8, Float, read_only
+from saliency_core.cells import STRETCHED, Cells, enlarged
 from saliency_core.errors import ImageError
 from saliency_core.render.look import Look
 from saliency_core.render.numbers import number_text
@@ -68,8 +69,8 @@ def render(attribution_or_values: Any, image_pixels: Bytes8, look: Look, units: 
 
     Takes an attribution, or values (H, W, C) or (h, w) with their `units`; the image is uint8,
     (H, W, 1) or (H, W, 3). The scale belongs to the map as given; a map smaller than the image is then
-    enlarged by bilinear interpolation. Raises ImageError if the map is larger, and what `reduce_channels`
-    raises.
+    enlarged, smoothly or in blocks, with its numbers where the attribution's cells lie. Raises ImageError
+    if the map is larger, and what `reduce_channels` raises.
     """
     values = np.asarray(getattr(attribution_or_values, "values", attribution_or_values))
     unit = units or getattr(attribution_or_values, "units", "")
@@ -77,7 +78,8 @@ def render(attribution_or_values: Any, image_pixels: Bytes8, look: Look, units: 
     reduced = reduce_channels(values, look)
     end = look.limit or limit(reduced, look.clip)
     chosen = palette(look.palette)
-    shown = enlarge(reduced, *photo.shape[:2])
+    cells = getattr(attribution_or_values, "cells", STRETCHED)
+    shown = enlarge(reduced, *photo.shape[:2], cells=cells, smooth=look.smooth)
     rgba = layer(shown, end, chosen.lut, chosen.family, look.opacity, look.threshold)
     return Rendered(
         map=read_only(shown),
@@ -131,17 +133,19 @@ def over(photo: Bytes8, rgba: Bytes8) -> NDArray[np.uint8]:
     return ((photo * (255 - alpha) + rgba[..., :3] * alpha + 127) // 255).astype(np.uint8)
 
 
-def enlarge(map2d: Float, height: int, width: int) -> Float:
-    """Return the map at the size of the image: bilinear, pixel centres at half coordinates."""
-    if map2d.shape == (height, width):
+def enlarge(map2d: Float, height: int, width: int, cells: Cells = STRETCHED, smooth: bool = True) -> Float:
+    """Return the map at the size of the image: bilinear, pixel centres at half coordinates; or in blocks.
+
+    Without `cells` the map reaches from edge to edge.
+    """
+    if map2d.shape == (height, width) and cells == STRETCHED:
         return map2d
     if map2d.shape[0] > height or map2d.shape[1] > width:
         raise ImageError(
             f"The map has {map2d.shape[0]} x {map2d.shape[1]} pixels, the image only {height} x {width}.",
             "Draw it over the image as the model sees it: model.prepare(image).",
         )
-    wide = Image.fromarray(map2d).resize((width, height), Image.Resampling.BILINEAR)
-    return np.array(wide, np.float32)
+    return enlarged(map2d, height, width, cells, smooth)
 
 
 def overlay_png(rendered: Rendered, side: int = 0) -> bytes:

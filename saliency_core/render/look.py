@@ -9,7 +9,7 @@ from saliency_core import kinds
 from saliency_core.errors import SettingError
 from saliency_core.registry import Registered, register
 from saliency_core.render.palettes import DIVERGING, SEQUENTIAL, palette, palettes
-from saliency_core.spec import Choice, Integer, Real, param
+from saliency_core.spec import Choice, Flag, Integer, Real, param
 
 AUTO = "auto"
 
@@ -104,6 +104,13 @@ class Look(Registered):
             help="In grey, every colour on the picture is the map's; in colour, the two mix.",
             options=("grey", "colour"),
             titles=("Grey", "Colour"),
+        )
+    )
+    smooth: bool = param(
+        Flag(
+            True,
+            title="Smooth",
+            help="A coarse map is drawn as a surface through its numbers; off, each number is a block.",
         )
     )
 
