@@ -79,7 +79,7 @@ def render(attribution_or_values: Any, image_pixels: Bytes8, look: Look, units: 
     end = look.limit or limit(reduced, look.clip)
     chosen = palette(look.palette)
     cells = getattr(attribution_or_values, "cells", STRETCHED)
-    shown = enlarge(reduced, *photo.shape[:2], cells=cells, smooth=look.smooth)
+    shown = enlarge(reduced, photo.shape[0], photo.shape[1], cells, look.smooth)
     rgba = layer(shown, end, chosen.lut, chosen.family, look.opacity, look.threshold)
     return Rendered(
         map=read_only(shown),
