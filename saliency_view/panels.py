@@ -128,7 +128,7 @@ def map_viewer(
     reduced = np.asarray(reduce_channels(made.values, look), np.float32)
     end = look.limit or limit(reduced, look.clip)
     cut = beyond(reduced, end)
-    reduced = enlarge(reduced, *photo.shape[:2])
+    reduced = enlarge(reduced, *photo.shape[:2], cells=made.cells, smooth=look.smooth)
     faint = indistinct(made.values, made.error, look) if look.faded else None
     whole = made.values.ndim == 3 and made.values.shape[:2] == photo.shape[:2]
     offered = [(p.id, p.title, p.family, p.lut) for p in palettes()]
@@ -153,7 +153,7 @@ def map_viewer(
         ends=kind(made.kind).ends[look.sign],
         beyond=cut,
         box=box,
-        faint=cover(faint, *photo.shape[:2]),
+        faint=cover(faint, *photo.shape[:2], made.cells),
     )
     moved = replace(look, palette=shown.palette, opacity=shown.opacity, threshold=shown.threshold,
                     backdrop=shown.backdrop)  # fmt: skip

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from saliency_core.arrays import Array, Bytes8, Float, read_only
+from saliency_core.cells import STRETCHED, Cells, enlarged
 from saliency_core.errors import ImageError
 from saliency_core.render.look import Look
 from saliency_core.render.numbers import number_text
@@ -68,8 +69,8 @@ def render(attribution_or_values: Any, image_pixels: Bytes8, look: Look, units: 
 
     Takes an attribution, or values (H, W, C) or (h, w) with their `units`; the image is uint8,
     (H, W, 1) or (H, W, 3). The scale belongs to the map as given; a map smaller than the image is then
-    enlarged by bilinear interpolation. Raises ImageError if the map is larger, and what `reduce_channels`
-    raises.
+    enlarged, smoothly or in blocks, with its numbers where the attribution's cells lie. Raises ImageError
+    if the map is larger, and what `reduce_channels` raises.
     """
     values = np.asarray(getattr(attribution_or_values, "values", attribution_or_values))
     unit = units or getattr(attribution_or_values, "units", "")
@@ -77,11 +78,11 @@ def render(attribution_or_values: Any, image_pixels: Bytes8, look: Look, units: 
     reduced = reduce_channels(values, look)
     end = look.limit or limit(reduced, look.clip)
     chosen = palette(look.palette)
-    shown = enlarge(reduced, *photo.shape[:2])
-    faint = indistinct(values, getattr(attribution_or_values, "error", None), look) if look.faded else None
-    rgba = layer(
-        shown, end, chosen.lut, chosen.family, look.opacity, look.threshold, cover(faint, *photo.shape[:2])
-    )
+    cells = getattr(attribution_or_values, "cells", STRETCHED)
+    shown = enlarge(reduced, photo.shape[0], photo.shape[1], cells, look.smooth)
+    error = getattr(attribution_or_values, "error", None) if look.faded else None
+    faint = cover(indistinct(values, error, look), photo.shape[0], photo.shape[1], cells)
+    rgba = layer(shown, end, chosen.lut, chosen.family, look.opacity, look.threshold, faint)
     return Rendered(
         map=read_only(shown),
         limit=end,
@@ -142,26 +143,26 @@ def over(photo: Bytes8, rgba: Bytes8) -> NDArray[np.uint8]:
     return ((photo * (255 - alpha) + rgba[..., :3] * alpha + 127) // 255).astype(np.uint8)
 
 
-def enlarge(map2d: Float, height: int, width: int) -> Float:
-    """Return the map at the size of the image: bilinear, pixel centres at half coordinates."""
-    if map2d.shape == (height, width):
+def enlarge(map2d: Float, height: int, width: int, cells: Cells = STRETCHED, smooth: bool = True) -> Float:
+    """Return the map at the size of the image: bilinear, pixel centres at half coordinates; or in blocks.
+
+    Without `cells` the map reaches from edge to edge.
+    """
+    if map2d.shape == (height, width) and cells == STRETCHED:
         return map2d
     if map2d.shape[0] > height or map2d.shape[1] > width:
         raise ImageError(
             f"The map has {map2d.shape[0]} x {map2d.shape[1]} pixels, the image only {height} x {width}.",
             "Draw it over the image as the model sees it: model.prepare(image).",
         )
-    wide = Image.fromarray(map2d).resize((width, height), Image.Resampling.BILINEAR)
-    return np.array(wide, np.float32)
+    return enlarged(map2d, height, width, cells, smooth)
 
 
-def cover(mask: Array | None, height: int, width: int) -> Array | None:
+def cover(mask: Array | None, height: int, width: int, cells: Cells = STRETCHED) -> Array | None:
     """Return a mask at the size of the image: each pixel takes that of the cell it lies in."""
     if mask is None or mask.shape == (height, width):
         return mask
-    rows = ((np.arange(height) + 0.5) * mask.shape[0] / height).astype(int)
-    cols = ((np.arange(width) + 0.5) * mask.shape[1] / width).astype(int)
-    return np.asarray(mask[np.ix_(rows, cols)])
+    return np.asarray(enlarge(mask.astype(np.float32), height, width, cells, smooth=False) > 0)
 
 
 def overlay_png(rendered: Rendered, side: int = 0) -> bytes:

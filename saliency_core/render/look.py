@@ -114,6 +114,13 @@ class Look(Registered):
             "back. Only maps that are a mean of samples have such an error.",
         )
     )
+    smooth: bool = param(
+        Flag(
+            True,
+            title="Smooth",
+            help="A coarse map is drawn as a surface through its numbers; off, each number is a block.",
+        )
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -134,7 +134,9 @@ def test_every_setting_moves_the_map(method):
     probe, batch = SineProbe(weights(SHAPE)), points(1, SHAPE)
     plain = run(method, probe, batch)
     for name, spec in specs(method).items():
-        others = [dataclasses.replace(method, **{name: other}) for other in _others(spec, getattr(method, name))]
+        others = [
+            dataclasses.replace(method, **{name: other}) for other in _others(spec, getattr(method, name))
+        ]
         moved = (not np.array_equal(plain, run(other, probe, batch)) for other in others)
         assert not others or any(moved), f"{name} changes nothing"
 
@@ -148,7 +150,10 @@ def _others(spec, value):
             return [option for option in spec.options if option != value]
         case Integer() | Real():
             steps = (value + 1, value - 1, value + spec.step, value - spec.step)
-            low, high = (-np.inf if spec.low is None else spec.low), (np.inf if spec.high is None else spec.high)
+            low, high = (
+                (-np.inf if spec.low is None else spec.low),
+                (np.inf if spec.high is None else spec.high),
+            )
             return [step for step in steps if low <= step <= high]
         case Part(of="method"):
             return [one for one in METHODS.values() if one.id != value.id and one.kind == value.kind]
