@@ -73,6 +73,8 @@ def explain(
         "method": way.spelling,
     }
 
+    within = notes_within(way, probe)
+
     def as_answer(sketch: Sketch) -> Attribution:
         values = np.asarray(sketch.values[0], np.float32)
         _finite(values, score)
@@ -90,8 +92,9 @@ def explain(
             total=sketch.total,
             error=None if sketch.error is None else sketch.error[0],
             facts=sketch.facts,
-            notes=sketch.notes,
+            notes=(*sketch.notes, *within),
             state=sketch.state,
+            cells=way.cells(probe),
             check=lambda: evidence_for(opened, frozen, way, values, point),
         )
 
@@ -108,6 +111,12 @@ def explain(
         if on_sketch is not None and sketch.done < sketch.total:
             on_sketch(answer)
     return answer
+
+
+def notes_within(method: Method, probe: Probe) -> tuple[str, ...]:
+    """Return what a reader should know of the methods that a method wraps."""
+    base = getattr(method, "base", None)
+    return (*base.notes(probe), *notes_within(base, probe)) if isinstance(base, Method) else ()
 
 
 def handed_over(model: Model, method: Method, pictures: Mapping[str, Any], how: str | None = None) -> Method:

@@ -107,6 +107,8 @@ def _load(family: str) -> None:
 
         for found in pkgutil.iter_modules(methods.__path__):
             importlib.import_module(f"{methods.__name__}.{found.name}")
+        known = _TABLES[family].items()  # some may have been imported earlier, one by one
+        _TABLES[family] = dict(sorted(known, key=lambda entry: entry[1].__module__))
     elif family in _HOMES:
         importlib.import_module(_HOMES[family])
 
