@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -109,7 +110,12 @@ class counted:
         return self.base.rule_facts(rule)
 
     def _chunks(self, points: Points) -> list[Points]:
-        return [points[first : first + self.chunk] for first in range(0, len(points), self.chunk)]
+        """Return the points chunk by chunk; one that would be left alone goes along with those before it.
+
+        Alone it would go through another compiled form than in company, whose last bits may differ.
+        """
+        starts = [*range(0, max(1, len(points) - 1), self.chunk), len(points)]
+        return [points[first:end] for first, end in pairwise(starts)]
 
     def _count(self, part: Points, answer: T) -> T:
         self.points += len(part)

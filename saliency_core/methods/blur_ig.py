@@ -132,9 +132,16 @@ class BlurIG(Refining):
 
 def blurred(points: Points, sigma: float) -> Points:
     """Return points (B, H, W, C) blurred by a Gaussian in both directions, black all around."""
-    down, across = (_blur(size, sigma) for size in points.shape[1:3])
-    found = [np.einsum("hi,iwc,vw->hvc", down, point, across, optimize=True) for point in points]
-    return np.stack(found).astype(np.float32, copy=False)
+    return np.stack([_both_ways(point, sigma) for point in points.astype(np.float32, copy=False)])
+
+
+def _both_ways(point: Points, sigma: float) -> Points:
+    """Blur a point (H, W, C) down and across; alone, so that its bits depend on no other."""
+    for _ in range(2):
+        size, other, channels = point.shape
+        point = (_blur(size, sigma) @ point.reshape(size, -1)).reshape(size, other, channels)
+        point = np.ascontiguousarray(point.transpose(1, 0, 2))
+    return point
 
 
 @lru_cache(64)
