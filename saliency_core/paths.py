@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -50,12 +49,16 @@ class WeightedMean:
     """A mean of maps by weight, taken in one after another in float64; any cut gives the same bits."""
 
     def __init__(self, state: Mapping[str, Array] | None = None) -> None:
-        self.sum: Any = state["sum"] if state else 0.0
+        self.sum: Array = state["sum"].copy() if state else np.zeros(())
         self.weight = float(state["weight"][0]) if state else 0.0
+        self._part: Array | None = None  # kept, as fresh memory costs more than the sum
 
     def add(self, values: Values, weight: float) -> None:
         """Take in one more map."""
-        self.sum = self.sum + np.multiply(values, weight, dtype=np.float64)
+        if not self.weight:
+            self.sum = np.zeros(values.shape)
+        self._part = np.multiply(values, weight, out=self._part, dtype=np.float64)
+        self.sum += self._part
         self.weight += weight
 
     @property
@@ -66,7 +69,7 @@ class WeightedMean:
     @property
     def state(self) -> dict[str, Array]:
         """What is needed to go on."""
-        return {"sum": self.sum, "weight": np.array([self.weight])}
+        return {"sum": self.sum.copy(), "weight": np.array([self.weight])}
 
 
 def score_of(probe: Probe, points: Points) -> Array:
