@@ -31,6 +31,48 @@ class Reference:
 
 
 BIBLIOGRAPHY = {
+    "adebayo2018": Reference(
+        (
+            "Julius Adebayo",
+            "Justin Gilmer",
+            "Michael Muelly",
+            "Ian Goodfellow",
+            "Moritz Hardt",
+            "Been Kim",
+        ),
+        "Sanity Checks for Saliency Maps",
+        "NeurIPS",
+        2018,
+        f"{ARXIV}1810.03292",
+    ),
+    "andol2021": Reference(
+        (
+            "Léo Andéol",
+            "Yusei Kawakami",
+            "Yuichiro Wada",
+            "Takafumi Kanamori",
+            "Klaus-Robert Müller",
+            "Grégoire Montavon",
+        ),
+        "Learning Domain Invariant Representations by Joint Wasserstein Distance Minimization",
+        "arXiv",
+        2021,
+        f"{ARXIV}2106.04923",
+    ),
+    "bach2015": Reference(
+        (
+            "Sebastian Bach",
+            "Alexander Binder",
+            "Grégoire Montavon",
+            "Frederick Klauschen",
+            "Klaus-Robert Müller",
+            "Wojciech Samek",
+        ),
+        "On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation",
+        "PLoS ONE",
+        2015,
+        "https://doi.org/10.1371/journal.pone.0130140",
+    ),
     "chattopadhay2018": Reference(
         ("Aditya Chattopadhay", "Anirban Sarkar", "Prantik Howlader", "Vineeth N. Balasubramanian"),
         "Grad-CAM++: Generalized Gradient-Based Visual Explanations for Deep Convolutional Networks",
@@ -44,6 +86,13 @@ BIBLIOGRAPHY = {
         "arXiv",
         2020,
         f"{ARXIV}2011.08891",
+    ),
+    "erion2021": Reference(
+        ("Gabriel Erion", "Joseph D. Janizek", "Pascal Sturmfels", "Scott M. Lundberg", "Su-In Lee"),
+        "Improving Performance of Deep Learning Models with Axiomatic Attribution Priors and Expected Gradients",
+        "Nature Machine Intelligence",
+        2021,
+        f"{ARXIV}1906.10670",
     ),
     "felzenszwalb2004": Reference(
         ("Pedro F. Felzenszwalb", "Daniel P. Huttenlocher"),
@@ -65,6 +114,13 @@ BIBLIOGRAPHY = {
         "ECCV",
         2016,
         f"{ARXIV}1603.05027",
+    ),
+    "hooker2019": Reference(
+        ("Sara Hooker", "Dumitru Erhan", "Pieter-Jan Kindermans", "Been Kim"),
+        "A Benchmark for Interpretability Methods in Deep Neural Networks",
+        "NeurIPS",
+        2019,
+        f"{ARXIV}1806.10758",
     ),
     "howard2019": Reference(
         ("Andrew Howard", "Mark Sandler", "Grace Chu", "Liang-Chieh Chen"),
@@ -94,12 +150,39 @@ BIBLIOGRAPHY = {
         2019,
         f"{ARXIV}1906.02825",
     ),
+    "kapishnikov2021": Reference(
+        (
+            "Andrei Kapishnikov",
+            "Subhashini Venugopalan",
+            "Besim Avci",
+            "Ben Wedin",
+            "Michael Terry",
+            "Tolga Bolukbasi",
+        ),
+        "Guided Integrated Gradients: An Adaptive Path Method for Removing Noise",
+        "CVPR",
+        2021,
+        f"{ARXIV}2106.09788",
+    ),
     "liu2022": Reference(
         ("Zhuang Liu", "Hanzi Mao", "Chao-Yuan Wu", "Christoph Feichtenhofer"),
         "A ConvNet for the 2020s",
         "CVPR",
         2022,
         f"{ARXIV}2201.03545",
+    ),
+    "montavon2019": Reference(
+        (
+            "Grégoire Montavon",
+            "Alexander Binder",
+            "Sebastian Lapuschkin",
+            "Wojciech Samek",
+            "Klaus-Robert Müller",
+        ),
+        "Layer-Wise Relevance Propagation: An Overview",
+        "Explainable AI, Springer",
+        2019,
+        "https://doi.org/10.1007/978-3-030-28954-6_10",
     ),
     "sandler2018": Reference(
         ("Mark Sandler", "Andrew Howard", "Menglong Zhu", "Andrey Zhmoginov", "Liang-Chieh Chen"),
@@ -143,12 +226,38 @@ BIBLIOGRAPHY = {
         2015,
         f"{ARXIV}1409.1556",
     ),
+    "smilkov2017": Reference(
+        ("Daniel Smilkov", "Nikhil Thorat", "Been Kim", "Fernanda Viégas", "Martin Wattenberg"),
+        "SmoothGrad: Removing Noise by Adding Noise",
+        "ICML Workshop on Visualization for Deep Learning",
+        2017,
+        f"{ARXIV}1706.03825",
+    ),
+    "springenberg2015": Reference(
+        (
+            "Jost Tobias Springenberg",
+            "Alexey Dosovitskiy",
+            "Thomas Brox",
+            "Martin Riedmiller",
+        ),
+        "Striving for Simplicity: The All Convolutional Net",
+        "ICLR workshop",
+        2015,
+        f"{ARXIV}1412.6806",
+    ),
     "srinivas2019": Reference(
         ("Suraj Srinivas", "François Fleuret"),
         "Full-Gradient Representation for Neural Network Visualization",
         "NeurIPS",
         2019,
         f"{ARXIV}1905.00780",
+    ),
+    "sundararajan2017": Reference(
+        ("Mukund Sundararajan", "Ankur Taly", "Qiqi Yan"),
+        "Axiomatic Attribution for Deep Networks",
+        "ICML",
+        2017,
+        f"{ARXIV}1703.01365",
     ),
     "szegedy2016": Reference(
         ("Christian Szegedy", "Vincent Vanhoucke", "Sergey Ioffe", "Jonathon Shlens", "Zbigniew Wojna"),
@@ -179,5 +288,22 @@ BIBLIOGRAPHY = {
         "CVPR Workshops",
         2020,
         f"{ARXIV}1910.01279",
+    ),
+    "xu2020": Reference(
+        ("Shawn Xu", "Subhashini Venugopalan", "Mukund Sundararajan"),
+        "Attribution in Scale and Space",
+        "CVPR",
+        2020,
+        f"{ARXIV}2004.03383",
+    ),
+    "zeiler2014": Reference(
+        (
+            "Matthew D. Zeiler",
+            "Rob Fergus",
+        ),
+        "Visualizing and Understanding Convolutional Networks",
+        "ECCV",
+        2014,
+        f"{ARXIV}1311.2901",
     ),
 }

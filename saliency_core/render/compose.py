@@ -16,7 +16,7 @@ from saliency_core.errors import ImageError
 from saliency_core.render.look import Look
 from saliency_core.render.numbers import number_text
 from saliency_core.render.palettes import DIVERGING, palette
-from saliency_core.render.reduce import reduce_channels
+from saliency_core.render.reduce import indistinct, reduce_channels
 from saliency_core.render.scale import explain_flat, is_flat, limit
 
 SLIDE = 800  # pixels of the longer side that a picture needs on a slide
@@ -80,7 +80,9 @@ def render(attribution_or_values: Any, image_pixels: Bytes8, look: Look, units: 
     chosen = palette(look.palette)
     cells = getattr(attribution_or_values, "cells", STRETCHED)
     shown = enlarge(reduced, photo.shape[0], photo.shape[1], cells, look.smooth)
-    rgba = layer(shown, end, chosen.lut, chosen.family, look.opacity, look.threshold)
+    error = getattr(attribution_or_values, "error", None) if look.faded else None
+    faint = cover(indistinct(values, error, look), photo.shape[0], photo.shape[1], cells)
+    rgba = layer(shown, end, chosen.lut, chosen.family, look.opacity, look.threshold, faint)
     return Rendered(
         map=read_only(shown),
         limit=end,
@@ -95,14 +97,20 @@ def render(attribution_or_values: Any, image_pixels: Bytes8, look: Look, units: 
 
 
 def layer(
-    map2d: Float, limit: float, lut: Bytes8, family: str, opacity: float, threshold: float
+    map2d: Float,
+    limit: float,
+    lut: Bytes8,
+    family: str,
+    opacity: float,
+    threshold: float,
+    faint: Array | None = None,
 ) -> NDArray[np.uint8]:
-    """Return colour and weight of every pixel, (H, W, 4) uint8.
+    """Return colour and weight of every pixel, (H, W, 4) uint8; what is `faint` (H, W) gets no weight.
 
     All in float64, with v a value of the map and n = 255 (sequential) or 128 (diverging):
 
         t = min(1, max(-1, v / limit)), or 0 if the limit is 0
-        t = 0 if abs(t) < threshold
+        t = 0 if abs(t) < threshold or faint
         m = floor(abs(t) * n + 0.5)
         index = m if sequential, 128 + m if diverging and t >= 0, 128 - m if diverging and t < 0
         colour = lut[index]
@@ -112,6 +120,8 @@ def layer(
         t = np.clip(map2d.astype(np.float64) / limit, -1, 1) if limit else np.zeros(map2d.shape)
     size = np.abs(t)
     size[size < threshold] = 0
+    if faint is not None:
+        size[faint] = 0
     index = np.floor(size * LEVELS[family] + 0.5).astype(np.int16)
     if family == DIVERGING:
         index = 128 + np.where(t < 0, -index, index)
@@ -146,6 +156,13 @@ def enlarge(map2d: Float, height: int, width: int, cells: Cells = STRETCHED, smo
             "Draw it over the image as the model sees it: model.prepare(image).",
         )
     return enlarged(map2d, height, width, cells, smooth)
+
+
+def cover(mask: Array | None, height: int, width: int, cells: Cells = STRETCHED) -> Array | None:
+    """Return a mask at the size of the image: each pixel takes that of the cell it lies in."""
+    if mask is None or mask.shape == (height, width):
+        return mask
+    return np.asarray(enlarge(mask.astype(np.float32), height, width, cells, smooth=False) > 0)
 
 
 def overlay_png(rendered: Rendered, side: int = 0) -> bytes:

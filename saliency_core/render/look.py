@@ -106,6 +106,14 @@ class Look(Registered):
             titles=("Grey", "Colour"),
         )
     )
+    faded: bool = param(
+        Flag(
+            False,
+            title="Fade noise",
+            help="Leaves out pixels whose value is below two standard errors: more samples may bring them "
+            "back. Only maps that are a mean of samples have such an error.",
+        )
+    )
     smooth: bool = param(
         Flag(
             True,
