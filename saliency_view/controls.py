@@ -80,7 +80,7 @@ class _Setting:
     on_value: OnValue
 
 
-def _draw(setting: _Setting, high: int | None, options: Mapping[str, Options] | None = None) -> None:
+def _draw(setting: _Setting, high: int | None, options: Mapping[str, Options] | None) -> None:
     spec, key = setting.spec, setting.key
     label = f"{setting.label} ({spec.unit})" if spec.unit else setting.label
     told = _tell(key, setting.on_value)
@@ -111,8 +111,10 @@ def _part(setting: _Setting, family: str, label: str, options: Mapping[str, Opti
            lambda name: setting.on_value(offered[name]()), help=setting.spec.help)  # fmt: skip
     if specs(part):
         with st.container(border=True):
-            settings(setting.key, type(part), {name: getattr(part, name) for name in specs(part)},
-                     lambda name, value: setting.on_value(replace(part, **{name: value})), options)  # fmt: skip
+            current = {name: getattr(part, name) for name in specs(part)}
+            settings(setting.key, type(part), current,
+                     lambda name, value: setting.on_value(replace(part, **{name: value})),
+                     options)  # fmt: skip
 
 
 def by_group(family: str) -> dict[str, type[Registered]]:

@@ -84,15 +84,17 @@ def look_controls(view: View, made: Attribution) -> Look:
         choose("Scale ends at", "look-clip", Options(clips, _clip_words), look.clip,
                lambda clip: _look(replace(look, clip=clip)), width=NARROW)  # fmt: skip
         if made.error is not None:
-            _fade_control(look)
+            _flag_control(look, "faded")
+        if made.kind == "region":
+            _flag_control(look, "smooth")
     return look
 
 
-def _fade_control(look: Look) -> None:
-    spec, key = specs(Look)["faded"], "look-faded"
-    st.session_state[key] = look.faded
+def _flag_control(look: Look, name: str) -> None:
+    spec, key = specs(Look)[name], f"look-{name}"
+    st.session_state[key] = getattr(look, name)
     st.toggle(spec.title, key=key, help=spec.help,
-              on_change=lambda: _look(replace(look, faded=st.session_state[key])))  # fmt: skip
+              on_change=lambda: _look(replace(look, **{name: st.session_state[key]})))  # fmt: skip
 
 
 def _channel_controls(look: Look, channels: int) -> None:

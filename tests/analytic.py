@@ -8,7 +8,7 @@ import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
 from saliency_core.models.anatomy import Field, Layer, Span
-from saliency_core.probe import RuleFacts
+from saliency_core.probe import RuleFacts, Shares
 
 COPIES = 256  # of each channel in the layer "copies": a power of two divides without rounding
 ONE_PIXEL = Field(Span(0, 0, 1), Span(0, 0, 1))
@@ -45,6 +45,9 @@ class LinearProbe:
         if layer != "copies":
             return points, gradient
         return points.repeat(COPIES, -1), (gradient / np.float32(COPIES)).repeat(COPIES, -1)
+
+    def shares(self, points: Points) -> Shares:
+        return Shares(self.score(points), self.gradient(points) * points)
 
     def rule_facts(self, rule: str) -> RuleFacts:
         return RuleFacts(rule, 0)

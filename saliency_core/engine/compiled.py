@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from saliency_core.arrays import Array
-from saliency_core.engine import backward, fold, nodes, pad, precision, rules, signs
+from saliency_core.engine import backward, biases, fold, nodes, pad, precision, rules, signs
 from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.inspect import Anatomy, examine
 from saliency_core.engine.runtime import tensorflow
@@ -28,7 +28,9 @@ OUTPUT_LEAKS = (KeyError, ValueError)
 class Form:
     """What makes two questions different programs: everything else enters as a tensor."""
 
-    kind: str  # read, channels, score, gradient, top, layer, kernel, carried, back, between or constant
+    kind: (
+        str  # read, channels, score, gradient, top, layer, biases, kernel, carried, back, between or constant
+    )
     tensors: tuple[str, ...]
     rows: int
     at: str = ""
@@ -96,7 +98,7 @@ class Compiled:
     def _trace(self, form: Form) -> Callable[..., Any]:
         tf = tensorflow()
         kind = tf.float64 if form.double else tf.float32
-        whole = form.kind in ("kernel", "carried", "back")  # a folded graph holds other kernels
+        whole = form.kind in ("kernel", "carried", "back", "biases")  # a folded graph holds other kernels
         graph = self.plain if whole else self.graph_for([*form.tensors, form.at], form.rule)
         graph = precision.doubled(graph, self._weights) if form.double else graph
         graph = graph if whole else backward.quick_backward(graph, self._weights)
@@ -115,7 +117,7 @@ class Compiled:
         """Return the shapes of what a form is called with: pixels, seeds, and what the kind adds."""
         shapes = self.anatomy.tensors
         found = [[form.rows, *self.frozen.shape]]
-        if form.kind in ("score", "gradient", "layer", "kernel"):
+        if form.kind in ("score", "gradient", "layer", "biases", "kernel"):
             found += [[1, *shapes[name]] for name in form.tensors]
         if form.kind == "kernel":
             found.append(program.kernel_shape(form.at))
@@ -170,6 +172,8 @@ class _Program:
             return self._kernel(pixels, rest[:-1], rest[-1])
         if form.kind in ("carried", "back"):
             return [self._back(pixels, rest[0])]
+        if form.kind == "biases":
+            return self._biases(pixels, rest)
         tensors = self._import(pixels, [*form.tensors, *self._extras()])
         asked, extras = tensors[: len(form.tensors)], tensors[len(form.tensors) :]
         score = _score(asked, rest)
@@ -239,6 +243,19 @@ class _Program:
             (seen,) = self._import(pixels, [source])
         return spread if seen is pixels else tf.gradients(seen, pixels, grad_ys=spread)[0]
 
+    def _biases(self, pixels: Any, seeds: Sequence[Any]) -> list[Any]:
+        """Return score, input times gradient where the weights first see it, and what each bias adds."""
+        tf = tensorflow()
+        known, asked = self.anatomy, len(self.form.tensors)
+        wanted = [*self.form.tensors, *biases.names(self.graph, known.biases, known.tensors)]
+        found = self._import(pixels, [*wanted, *([known.start] if known.start else [])])
+        start, given = found[len(wanted)] if known.start else pixels, found[asked : len(wanted)]
+        outputs = _seeds_for(found[:asked], seeds)
+        gradients = tf.gradients(found[:asked], [start, *given[::2]], grad_ys=outputs)
+        shares = biases.terms(self.graph, known.biases, known.tensors, given, gradients[1:])
+        whole = tf.zeros_like(start) if gradients[0] is None else gradients[0] * start
+        return [_score(found[:asked], seeds), whole, *shares]
+
     def _kernel(self, pixels: Any, seeds: Sequence[Any], kernel: Any) -> Any:
         asked = self._import(pixels, self.form.tensors, {f"{self.form.at}:0": kernel})
         return [_score(asked, seeds), _derivative(asked, kernel, seeds, self.form)]
@@ -254,13 +271,17 @@ def _score(tensors: Sequence[Any], seeds: Sequence[Any]) -> Any:
     return total
 
 
+def _seeds_for(tensors: Sequence[Any], seeds: Sequence[Any]) -> list[Any]:
+    """Return the seeds in the shapes and types of their tensors."""
+    tf = tensorflow()
+    pairs = zip(seeds, tensors, strict=True)
+    return [tf.cast(tf.broadcast_to(seed, tf.shape(tensor)), tensor.dtype) for seed, tensor in pairs]
+
+
 def _derivative(tensors: Sequence[Any], wanted: Any, seeds: Sequence[Any], form: Form) -> Any:
     tf = tensorflow()
-    outputs = [
-        tf.cast(tf.broadcast_to(seed, tf.shape(t)), t.dtype) for seed, t in zip(seeds, tensors, strict=True)
-    ]
     try:
-        found = tf.gradients(tensors, wanted, grad_ys=outputs)[0]
+        found = tf.gradients(tensors, wanted, grad_ys=_seeds_for(tensors, seeds))[0]
     except LookupError as problem:
         raise ModelError(f"The network cannot be differentiated: {str(problem)[:200]}") from problem
     if found is None:

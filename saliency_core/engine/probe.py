@@ -15,7 +15,7 @@ from saliency_core.engine.compiled import Compiled, Form
 from saliency_core.engine.inspect import Anatomy
 from saliency_core.errors import ModelError, SaliencyError, TargetError
 from saliency_core.models.anatomy import Head, Layer
-from saliency_core.probe import RuleFacts
+from saliency_core.probe import RuleFacts, Shares, joined
 from saliency_core.targets import OUTPUT, Question, TopClass
 
 HALF_RELUS = ("hard sigmoid",)  # made of a ReLU6, and no rectifier
@@ -115,6 +115,18 @@ class EngineProbe:
             self._changes_something(rule)
         return np.concatenate([part[1] for part in self._in_chunks(points, "gradient", rule=rule)])
 
+    def shares(self, points: Points) -> Shares:
+        """Return each score as shares of the pixels and of the network's biases."""
+        offset = self.question.offset
+        if not self.tensors:
+            return Shares(np.full(len(points), offset), np.zeros(points.shape, np.float32), (), offset)
+        biases = self._compiled.anatomy.biases
+        parts = [
+            Shares(score + offset, pixels, tuple(zip(biases, shares, strict=True)), offset)
+            for score, pixels, *shares in self._in_chunks(points, "biases")
+        ]
+        return joined(parts)
+
     def rule_facts(self, rule: str) -> RuleFacts:
         """Count what a backward rule changes between the pixels and the tensors that are asked."""
         rules.known(rule)
@@ -172,6 +184,10 @@ class Remembered:
     def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
         """Pass on."""
         return self.base.at_layer(points, layer)
+
+    def shares(self, points: Points) -> Shares:
+        """Pass on."""
+        return self.base.shares(points)
 
     def rule_facts(self, rule: str) -> RuleFacts:
         """Pass on."""

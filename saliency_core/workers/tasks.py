@@ -18,7 +18,7 @@ from saliency_core.images import Image
 from saliency_core.models.anatomy import Layer
 from saliency_core.models.model import Model
 from saliency_core.models.opening import FIRST_MODEL, open_model
-from saliency_core.probe import RuleFacts
+from saliency_core.probe import RuleFacts, Shares
 from saliency_core.revive import revive
 from saliency_core.workers.answers import Answer, answer, attribution
 from saliency_core.workers.brought import at_hand, brought
@@ -236,6 +236,11 @@ class SharingProbe:
     def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
         """Pass on: inner tensors are too large to travel."""
         found: tuple[Array, Array] = self.base.at_layer(points, layer)
+        return found
+
+    def shares(self, points: Points) -> Shares:
+        """Pass on: there are many, and one point is usual."""
+        found: Shares = self.base.shares(points)
         return found
 
     def rule_facts(self, rule: str) -> RuleFacts:

@@ -164,7 +164,8 @@ def _others(spec, value):
 
 @every_method
 def test_zero_weight_gives_zero(method):
-    assert not run(method, LinearProbe(np.zeros(SHAPE)), points(1, SHAPE)).any()
+    if not method.answers_silence:
+        assert not run(method, LinearProbe(np.zeros(SHAPE)), points(1, SHAPE)).any()
 
 
 @every_method
