@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from saliency_core.arrays import Array
-from saliency_core.engine import backward, fold, nodes, pad, precision, rules, signs
+from saliency_core.engine import backward, fold, nodes, pad, precision, relevance, rules, signs
 from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.inspect import Anatomy, examine
 from saliency_core.engine.runtime import tensorflow
@@ -28,7 +28,7 @@ OUTPUT_LEAKS = (KeyError, ValueError)
 class Form:
     """What makes two questions different programs: everything else enters as a tensor."""
 
-    kind: str  # read, channels, score, gradient, top, layer, kernel, carried, back, between or constant
+    kind: str  # a method of _Program, or constant or between, which need no run
     tensors: tuple[str, ...]
     rows: int
     at: str = ""
@@ -96,8 +96,9 @@ class Compiled:
     def _trace(self, form: Form) -> Callable[..., Any]:
         tf = tensorflow()
         kind = tf.float64 if form.double else tf.float32
+        rule = "" if form.kind == "relevance" else form.rule
         whole = form.kind in ("kernel", "carried", "back")  # a folded graph holds other kernels
-        graph = self.plain if whole else self.graph_for([*form.tensors, form.at], form.rule)
+        graph = self.plain if whole else self.graph_for([*form.tensors, form.at], rule)
         graph = precision.doubled(graph, self._weights) if form.double else graph
         graph = graph if whole else backward.quick_backward(graph, self._weights)
         graph = graph if form.double else self._with_kernels(graph)
@@ -115,10 +116,12 @@ class Compiled:
         """Return the shapes of what a form is called with: pixels, seeds, and what the kind adds."""
         shapes = self.anatomy.tensors
         found = [[form.rows, *self.frozen.shape]]
-        if form.kind in ("score", "gradient", "layer", "kernel"):
+        if form.kind in ("score", "gradient", "layer", "kernel", "relevance"):
             found += [[1, *shapes[name]] for name in form.tensors]
         if form.kind == "kernel":
             found.append(program.kernel_shape(form.at))
+        if form.kind == "relevance":
+            found.append([3])
         if form.kind in ("carried", "back"):
             found.append([form.rows, *shapes.get(form.at, self.frozen.shape)])
         return found
@@ -170,6 +173,8 @@ class _Program:
             return self._kernel(pixels, rest[:-1], rest[-1])
         if form.kind in ("carried", "back"):
             return [self._back(pixels, rest[0])]
+        if form.kind == "relevance":
+            return self._relevance(pixels, rest[:-1], rest[-1])
         tensors = self._import(pixels, [*form.tensors, *self._extras()])
         asked, extras = tensors[: len(form.tensors)], tensors[len(form.tensors) :]
         score = _score(asked, rest)
@@ -238,6 +243,14 @@ class _Program:
         else:
             (seen,) = self._import(pixels, [source])
         return spread if seen is pixels else tf.gradients(seen, pixels, grad_ys=spread)[0]
+
+    def _relevance(self, pixels: Any, seeds: Sequence[Any], numbers: Any) -> list[Any]:
+        """Return the score and how much of it every pixel gets."""
+        tf = tensorflow()
+        asked = self._import(pixels, self.form.tensors)
+        begun = [tensor * tf.cast(seed, tensor.dtype) for tensor, seed in zip(asked, seeds, strict=True)]
+        found = relevance.handed_back(asked, begun, pixels, self.form.rule, tf.unstack(numbers))
+        return [_score(asked, seeds), found]
 
     def _kernel(self, pixels: Any, seeds: Sequence[Any], kernel: Any) -> Any:
         asked = self._import(pixels, self.form.tensors, {f"{self.form.at}:0": kernel})

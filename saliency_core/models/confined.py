@@ -79,6 +79,8 @@ class Elsewhere:
                 return [(rows,), *of(form.at, form.at)]
             case "kernel":
                 return [(rows,), None]
+            case "relevance":
+                return [(rows,), pixels]
             case "carried" | "back":
                 return [pixels]
             case "constant":
