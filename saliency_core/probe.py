@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
+from saliency_core.models.anatomy import Layer
 
 OnPoints = Callable[[int], None]
 T = TypeVar("T")
@@ -45,6 +46,10 @@ class Probe(Protocol):
     @property
     def chunk(self) -> int:
         """Rows that go through the network at once."""
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Layers between the image and what is asked, in order of computation."""
 
     def score(self, points: Points) -> Array:
         """Return the score of each point, (B,) float64."""
@@ -85,6 +90,11 @@ class counted:
     def chunk(self) -> int:
         """Rows that go through the network at once."""
         return self.base.chunk
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Layers between the image and what is asked."""
+        return self.base.layers
 
     def score(self, points: Points) -> Array:
         """Return the scores of the base probe."""

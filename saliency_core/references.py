@@ -73,6 +73,35 @@ BIBLIOGRAPHY = {
         2015,
         "https://doi.org/10.1371/journal.pone.0130140",
     ),
+    "chattopadhay2018": Reference(
+        ("Aditya Chattopadhay", "Anirban Sarkar", "Prantik Howlader", "Vineeth N. Balasubramanian"),
+        "Grad-CAM++: Generalized Gradient-Based Visual Explanations for Deep Convolutional Networks",
+        "WACV",
+        2018,
+        f"{ARXIV}1710.11063",
+    ),
+    "draelos2020": Reference(
+        ("Rachel Lea Draelos", "Lawrence Carin"),
+        "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks",
+        "arXiv",
+        2020,
+        f"{ARXIV}2011.08891",
+    ),
+    "erion2021": Reference(
+        ("Gabriel Erion", "Joseph D. Janizek", "Pascal Sturmfels", "Scott M. Lundberg", "Su-In Lee"),
+        "Improving Performance of Deep Learning Models with Axiomatic Attribution Priors and "
+        "Expected Gradients",
+        "Nature Machine Intelligence",
+        2021,
+        f"{ARXIV}1906.10670",
+    ),
+    "felzenszwalb2004": Reference(
+        ("Pedro F. Felzenszwalb", "Daniel P. Huttenlocher"),
+        "Efficient Graph-Based Image Segmentation",
+        "International Journal of Computer Vision",
+        2004,
+        "https://doi.org/10.1023/B:VISI.0000022288.19776.77",
+    ),
     "he2016deep": Reference(
         ("Kaiming He", "Xiangyu Zhang", "Shaoqing Ren", "Jian Sun"),
         "Deep Residual Learning for Image Recognition",
@@ -87,6 +116,13 @@ BIBLIOGRAPHY = {
         2016,
         f"{ARXIV}1603.05027",
     ),
+    "hooker2019": Reference(
+        ("Sara Hooker", "Dumitru Erhan", "Pieter-Jan Kindermans", "Been Kim"),
+        "A Benchmark for Interpretability Methods in Deep Neural Networks",
+        "NeurIPS",
+        2019,
+        f"{ARXIV}1806.10758",
+    ),
     "howard2019": Reference(
         ("Andrew Howard", "Mark Sandler", "Grace Chu", "Liang-Chieh Chen"),
         "Searching for MobileNetV3",
@@ -100,6 +136,34 @@ BIBLIOGRAPHY = {
         "CVPR",
         2017,
         f"{ARXIV}1608.06993",
+    ),
+    "jiang2021": Reference(
+        ("Peng-Tao Jiang", "Chang-Bin Zhang", "Qibin Hou", "Ming-Ming Cheng", "Yunchao Wei"),
+        "LayerCAM: Exploring Hierarchical Class Activation Maps for Localization",
+        "IEEE Transactions on Image Processing",
+        2021,
+        "https://doi.org/10.1109/TIP.2021.3089943",
+    ),
+    "kapishnikov2019": Reference(
+        ("Andrei Kapishnikov", "Tolga Bolukbasi", "Fernanda Viégas", "Michael Terry"),
+        "XRAI: Better Attributions Through Regions",
+        "ICCV",
+        2019,
+        f"{ARXIV}1906.02825",
+    ),
+    "kapishnikov2021": Reference(
+        (
+            "Andrei Kapishnikov",
+            "Subhashini Venugopalan",
+            "Besim Avci",
+            "Ben Wedin",
+            "Michael Terry",
+            "Tolga Bolukbasi",
+        ),
+        "Guided Integrated Gradients: An Adaptive Path Method for Removing Noise",
+        "CVPR",
+        2021,
+        f"{ARXIV}2106.09788",
     ),
     "liu2022": Reference(
         ("Zhuang Liu", "Hanzi Mao", "Chao-Yuan Wu", "Christoph Feichtenhofer"),
@@ -128,6 +192,20 @@ BIBLIOGRAPHY = {
         2018,
         f"{ARXIV}1801.04381",
     ),
+    "selvaraju2017": Reference(
+        (
+            "Ramprasaath R. Selvaraju",
+            "Michael Cogswell",
+            "Abhishek Das",
+            "Ramakrishna Vedantam",
+            "Devi Parikh",
+            "Dhruv Batra",
+        ),
+        "Grad-CAM: Visual Explanations from Deep Networks via Gradient-Based Localization",
+        "ICCV",
+        2017,
+        f"{ARXIV}1610.02391",
+    ),
     "shrikumar2016": Reference(
         ("Avanti Shrikumar", "Peyton Greenside", "Anna Shcherbina", "Anshul Kundaje"),
         "Not Just a Black Box: Learning Important Features Through Propagating Activation Differences",
@@ -149,6 +227,13 @@ BIBLIOGRAPHY = {
         2015,
         f"{ARXIV}1409.1556",
     ),
+    "smilkov2017": Reference(
+        ("Daniel Smilkov", "Nikhil Thorat", "Been Kim", "Fernanda Viégas", "Martin Wattenberg"),
+        "SmoothGrad: Removing Noise by Adding Noise",
+        "ICML Workshop on Visualization for Deep Learning",
+        2017,
+        f"{ARXIV}1706.03825",
+    ),
     "springenberg2015": Reference(
         (
             "Jost Tobias Springenberg",
@@ -160,6 +245,20 @@ BIBLIOGRAPHY = {
         "ICLR workshop",
         2015,
         f"{ARXIV}1412.6806",
+    ),
+    "srinivas2019": Reference(
+        ("Suraj Srinivas", "François Fleuret"),
+        "Full-Gradient Representation for Neural Network Visualization",
+        "NeurIPS",
+        2019,
+        f"{ARXIV}1905.00780",
+    ),
+    "sundararajan2017": Reference(
+        ("Mukund Sundararajan", "Ankur Taly", "Qiqi Yan"),
+        "Axiomatic Attribution for Deep Networks",
+        "ICML",
+        2017,
+        f"{ARXIV}1703.01365",
     ),
     "szegedy2016": Reference(
         ("Christian Szegedy", "Vincent Vanhoucke", "Sergey Ioffe", "Jonathon Shlens", "Zbigniew Wojna"),
@@ -174,6 +273,29 @@ BIBLIOGRAPHY = {
         "ICML",
         2019,
         f"{ARXIV}1905.11946",
+    ),
+    "wang2020": Reference(
+        (
+            "Haofan Wang",
+            "Zifan Wang",
+            "Mengnan Du",
+            "Fan Yang",
+            "Zijian Zhang",
+            "Sirui Ding",
+            "Piotr Mardziel",
+            "Xia Hu",
+        ),
+        "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks",
+        "CVPR Workshops",
+        2020,
+        f"{ARXIV}1910.01279",
+    ),
+    "xu2020": Reference(
+        ("Shawn Xu", "Subhashini Venugopalan", "Mukund Sundararajan"),
+        "Attribution in Scale and Space",
+        "CVPR",
+        2020,
+        f"{ARXIV}2004.03383",
     ),
     "zeiler2014": Reference(
         (

@@ -76,6 +76,13 @@ class EngineProbe:
         self.tensors = tuple(question.seeds)
         self._seeds = [seed[None] for seed in question.seeds.values()]
 
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Layers computed before what is asked, in order; all of them where that is no layer's tensor."""
+        known = self._compiled.anatomy.layers
+        asked = [place for place, layer in enumerate(known) if layer.tensor in self.tensors]
+        return known[: max(asked)] if asked else known
+
     def _form(self, kind: str, rows: int, at: str = "", rule: str = "") -> Form:
         return Form(kind, self.tensors, rows, at, rule, self._double)
 
@@ -158,6 +165,7 @@ class Remembered:
         self.base, self._point, self._score, self._gradient = base, point, score, gradient
         self.shape, self.chunk = base.shape, base.chunk
         self.question = base.question
+        self.layers = base.layers
 
     def _is_clean(self, points: Points) -> bool:
         return len(points) == 1 and (points[0] is self._point or np.array_equal(points[0], self._point))

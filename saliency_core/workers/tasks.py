@@ -16,6 +16,7 @@ from saliency_core.engine.compiled import Form
 from saliency_core.explanation import evidence_for, explain
 from saliency_core.grammar import parse
 from saliency_core.images import Image
+from saliency_core.models.anatomy import Layer
 from saliency_core.models.model import Model
 from saliency_core.models.opening import FIRST_MODEL, open_model
 from saliency_core.probe import RuleFacts
@@ -218,6 +219,12 @@ class SharingProbe:
     def chunk(self) -> int:
         """A round of chunks, so that progress is told between rounds and others can help within one."""
         return 4 * self.own_chunk
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Layers between the image and what is asked."""
+        found: tuple[Layer, ...] = self.base.layers
+        return found
 
     def score(self, points: Points) -> Array:
         """Return the score of each point, (B,) float64."""

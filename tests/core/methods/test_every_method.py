@@ -134,30 +134,45 @@ def test_every_setting_moves_the_map(method):
     """Some settings matter only under one of the choices that another setting offers."""
     probe, batch = SineProbe(weights(SHAPE)), points(1, SHAPE)
     for name, spec in specs(method).items():
-        other = _another(spec, getattr(method, name))
-        pairs = ((start, dataclasses.replace(start, **{name: other})) for start in _choices(method))
-        if other is not None:
-            moved = (not np.array_equal(run(one, probe, batch), run(two, probe, batch)) for one, two in pairs)
-            assert any(moved), f"{name} changes nothing"
+        moved = (
+            not np.array_equal(run(start, probe, batch), run(other, probe, batch))
+            for start in _starts(method, name)
+            for other in _varied(start, name, spec)
+        )
+        assert not _varied(method, name, spec) or any(moved), f"{name} changes nothing"
 
 
-def _choices(method):
-    """Return the method as it is, and with each option of each choice."""
+def _starts(method, but):
+    """Return the method as it is, and with each option of each other choice."""
     offered = ((name, spec) for name, spec in specs(method).items() if isinstance(spec, Choice))
-    return [method, *(dataclasses.replace(method, **{n: o}) for n, spec in offered for o in spec.options)]
+    choices = [(name, option) for name, spec in offered if name != but for option in spec.options]
+    return [method, *(dataclasses.replace(method, **{name: option}) for name, option in choices)]
 
 
-def _another(spec, value):
+def _varied(method, name, spec):
+    """Return the method with other values of one setting."""
+    return [dataclasses.replace(method, **{name: other}) for other in _others(spec, getattr(method, name))]
+
+
+def _others(spec, value):
+    """Return other values of a setting, of which one at least must show in the map."""
     match spec:
         case Flag():
-            return not value
+            return [not value]
         case Choice():
-            return next(option for option in spec.options if option != value)
+            return [option for option in spec.options if option != value]
         case Integer() | Real():
-            return value + 1 if spec.high is None or value + 1 <= spec.high else value - 1
+            steps = (value + 1, value - 1, value + spec.step, value - spec.step)
+            low, high = (
+                (-np.inf if spec.low is None else spec.low),
+                (np.inf if spec.high is None else spec.high),
+            )
+            return [step for step in steps if low <= step <= high]
         case Part(of="method"):
-            return next(method for method in METHODS.values() if method.id != value.id)
-    return None
+            return [one for one in METHODS.values() if one.id != value.id and one.kind == value.kind]
+        case Part():
+            return [cls() for id, cls in table(spec.of).items() if id != value.id]
+    return []
 
 
 @every_method
