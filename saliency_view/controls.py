@@ -13,6 +13,7 @@ from saliency_core.spec import Choice, Flag, Integer, Part, Real, Spec, Text, sp
 from saliency_view.text import plain
 
 GROUPS = ("Gradients", "Sampling", "Paths", "Regions", "Relevance", "Black box")  # order in menus
+PLAINEST = "gradient"
 OnValue = Callable[[Any], None]
 
 
@@ -67,7 +68,7 @@ def settings(
         if options and name in options:
             choose(label, key, options[name], setting.value, setting.on_value, help=spec.help)
         else:
-            _draw(setting, (limits or {}).get(name))
+            _draw(setting, (limits or {}).get(name), options)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class _Setting:
     on_value: OnValue
 
 
-def _draw(setting: _Setting, high: int | None) -> None:
+def _draw(setting: _Setting, high: int | None, options: Mapping[str, Options] | None) -> None:
     spec, key = setting.spec, setting.key
     label = f"{setting.label} ({spec.unit})" if spec.unit else setting.label
     told = _tell(key, setting.on_value)
@@ -97,12 +98,12 @@ def _draw(setting: _Setting, high: int | None) -> None:
             st.session_state[key] = setting.value or ""
             st.text_input(label, key=key, on_change=told, help=spec.help)
         case Part(of=family):
-            _part(setting, family, label)
+            _part(setting, family, label, options)
         case _:
             st.caption(plain(f"{label}: {setting.value}"))
 
 
-def _part(setting: _Setting, family: str, label: str) -> None:
+def _part(setting: _Setting, family: str, label: str, options: Mapping[str, Options] | None) -> None:
     """Draw a setting that is itself a registered object: which one, and its own settings below."""
     offered = by_group(family)
     part = setting.value if setting.value is not None else next(iter(offered.values()))()
@@ -110,17 +111,21 @@ def _part(setting: _Setting, family: str, label: str) -> None:
            lambda name: setting.on_value(offered[name]()), help=setting.spec.help)  # fmt: skip
     if specs(part):
         with st.container(border=True):
-            settings(setting.key, type(part), {name: getattr(part, name) for name in specs(part)},
-                     lambda name, value: setting.on_value(replace(part, **{name: value})))  # fmt: skip
+            current = {name: getattr(part, name) for name in specs(part)}
+            settings(setting.key, type(part), current,
+                     lambda name, value: setting.on_value(replace(part, **{name: value})),
+                     options)  # fmt: skip
 
 
 def by_group(family: str) -> dict[str, type[Registered]]:
-    """Return what can be chosen of a family, by id, those of one group together."""
-    offered = [(id, cls) for id, cls in table(family).items() if not cls.hidden]
-    groups = list(dict.fromkeys(getattr(cls, "group", "") for _, cls in offered))
-    order = {name: place for place, name in enumerate(GROUPS)}
-    groups.sort(key=lambda name: order.get(name, len(order)))
-    return {id: cls for group in groups for id, cls in offered if getattr(cls, "group", "") == group}
+    """Return what can be chosen of a family, by id: those of one group together, the plainest first."""
+    offered = {id: cls for id, cls in table(family).items() if not cls.hidden}
+
+    def place(id: str) -> tuple[int, bool]:
+        group = getattr(offered[id], "group", "")
+        return GROUPS.index(group) if group in GROUPS else len(GROUPS), id != PLAINEST
+
+    return {id: offered[id] for id in sorted(offered, key=place)}
 
 
 def _number(setting: _Setting, label: str, high: int | None) -> None:
