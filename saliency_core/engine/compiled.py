@@ -62,6 +62,7 @@ class Compiled:
         self._weights = {name: value for name, value in self._weights.items() if name in used}
         self._constants: dict[str, Any] = {}  # tensors of the large weights, shared by all functions
         self._functions: OrderedDict[Form, Callable[..., Any]] = OrderedDict()
+        self._impossible: dict[Form, tuple[str, str]] = {}  # why a form could not be traced, told again
         self._lock = threading.Lock()
         self.traces = 0
 
@@ -77,7 +78,7 @@ class Compiled:
         with self._lock:
             function = self._functions.get(form)
             if function is None:
-                function = self._functions[form] = self._trace(form)
+                function = self._functions[form] = self._trace_once(form)
                 while len(self._functions) > MOST_FUNCTIONS:
                     self._functions.popitem(last=False)
             self._functions.move_to_end(form)
@@ -91,6 +92,16 @@ class Compiled:
             raise ModelError(f"There is no backward rule {rule!r}.")
         inside = all(nodes.node_of(name) in self._in_folded for name in names if name)
         return self.folded if inside else self.plain
+
+    def _trace_once(self, form: Form) -> Callable[..., Any]:
+        """Trace a form; what cannot be traced is not tried again at every question."""
+        if form in self._impossible:
+            raise ModelError(*self._impossible[form])
+        try:
+            return self._trace(form)
+        except ModelError as problem:
+            self._impossible[form] = problem.problem, problem.hint
+            raise
 
     def _trace(self, form: Form) -> Callable[..., Any]:
         tf = tensorflow()
@@ -266,7 +277,8 @@ def _derivative(tensors: Sequence[Any], wanted: Any, seeds: Sequence[Any], form:
         raise ModelError(
             f"{form.tensors[0] if form.tensors else 'The score'} does not depend on the image in a "
             "differentiable way.",
-            "Choose an output or layer without rounding, argmax or comparison before it.",
+            "Choose an output or layer without rounding, argmax or comparison before it, or a method that "
+            "needs no gradient, such as occlusion.",
         )
     return tf.convert_to_tensor(found)
 

@@ -51,6 +51,10 @@ class Method(Registered):
         """Points evaluated for one image."""
         return 1
 
+    def cost_on(self, probe: Probe) -> int:
+        """Points evaluated for one image of this size; the same as `cost` unless the size matters."""
+        return self.cost
+
     def attribute(self, probe: Probe, points: Points) -> Values:
         """Return one signed map a point, (B, H, W, C) or (B, h, w) float32."""
         raise NotImplementedError
@@ -78,9 +82,10 @@ class Method(Registered):
 class Refining(Method):
     """A method that repeats one thing many times, shows the map meanwhile and can go on later.
 
-    `rounds` names the setting that says how often. Round i is the same whatever came before it, so that
-    the rounds of a longer run begin with those of a shorter one. `grows` is how many times longer the
-    next run is that can use all of this one.
+    `rounds` names the setting that says how often; it is empty where the other settings and the size of
+    the image decide that. Round i is the same whatever came before it, so that the rounds of a longer run
+    begin with those of a shorter one. `grows` is how many times longer the next run is that can use all of
+    this one.
     """
 
     rounds: ClassVar[str] = ""
@@ -94,9 +99,15 @@ class Refining(Method):
         *_, last = self.sketches(probe, points)
         return last.values
 
+    def total(self, probe: Probe) -> int:
+        """How many rounds there are on an image of this size."""
+        return int(getattr(self, self.rounds))
+
     @property
     def longer(self) -> Self | None:
         """The same method with more rounds, able to go on from this one; None beyond what is allowed."""
+        if not self.rounds:
+            return None
         try:
             return replace(self, **{self.rounds: self.grows * getattr(self, self.rounds)})  # type: ignore[type-var]
         except SettingError:
@@ -104,8 +115,8 @@ class Refining(Method):
 
     def continues(self, other: Method) -> bool:
         """Tell whether a run of `other`, finished or stopped, is the beginning of this one's."""
-        if type(other) is not type(self):
-            return False
+        if type(other) is not type(self) or not self.rounds:
+            return other == self
         own, before = getattr(self, self.rounds), getattr(other, self.rounds)
         return replace(other, **{self.rounds: own}) == self and self.extends(before)  # type: ignore[type-var]
 

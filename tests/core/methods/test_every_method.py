@@ -21,6 +21,7 @@ from tests.analytic import LinearProbe, SineProbe, points, weights
 
 METHODS = {id: cls() for id, cls in table("method").items()}
 SHAPE = (5, 7, 3)
+LARGER = (24, 36, 3)
 every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
 
@@ -57,7 +58,7 @@ def test_a_batch_is_its_single_points_in_order(method):
 def test_declared_cost_is_the_points_counted(method):
     probe = counted(SineProbe(weights(SHAPE)))
     run(method, probe, points(1, SHAPE))
-    assert probe.points == method.cost
+    assert probe.points == method.cost_on(probe)
 
 
 @every_method
@@ -131,26 +132,36 @@ def test_settings_out_of_range_are_refused_by_name(method):
 
 @every_method
 def test_every_setting_moves_the_map(method):
-    probe, batch = SineProbe(weights(SHAPE)), points(1, SHAPE)
+    """On an image large enough to have regions."""
+    probe, batch = SineProbe(weights(LARGER)), points(1, LARGER)
     plain = run(method, probe, batch)
     for name, spec in specs(method).items():
-        other = _another(spec, getattr(method, name))
-        if other is not None:
-            moved = run(dataclasses.replace(method, **{name: other}), probe, batch)
-            assert not np.array_equal(plain, moved), f"{name} changes nothing"
+        others = [
+            dataclasses.replace(method, **{name: other}) for other in _others(spec, getattr(method, name))
+        ]
+        moved = (not np.array_equal(plain, run(other, probe, batch)) for other in others)
+        assert not others or any(moved), f"{name} changes nothing"
 
 
-def _another(spec, value):
+def _others(spec, value):
+    """Return other values of a setting, of which one at least must show in the map."""
     match spec:
         case Flag():
-            return not value
+            return [not value]
         case Choice():
-            return next(option for option in spec.options if option != value)
+            return [option for option in spec.options if option != value]
         case Integer() | Real():
-            return value + 1 if spec.high is None or value + 1 <= spec.high else value - 1
+            steps = (value + 1, value - 1, value + spec.step, value - spec.step)
+            low, high = (
+                (-np.inf if spec.low is None else spec.low),
+                (np.inf if spec.high is None else spec.high),
+            )
+            return [step for step in steps if low <= step <= high]
         case Part(of="method"):
-            return next(method for method in METHODS.values() if method.id != value.id)
-    return None
+            return [one for one in METHODS.values() if one.id != value.id and one.kind == value.kind]
+        case Part():
+            return [cls() for id, cls in table(spec.of).items() if id != value.id]
+    return []
 
 
 @every_method
@@ -185,12 +196,12 @@ def test_a_refining_method_shows_what_it_knows_and_can_go_on(method):
     probe, batch = SineProbe(weights(SHAPE)), points(2, SHAPE)
     sketches = list(method.sketches(probe, batch))
     assert [one.done for one in sketches] == sorted({one.done for one in sketches})
-    assert sketches[-1].done == sketches[-1].total == getattr(method, method.rounds)
+    assert sketches[-1].done == sketches[-1].total == method.total(probe)
     assert sketches[-1].values.tobytes() == run(method, probe, batch).tobytes()
     for begun in (sketches[0], sketches[len(sketches) // 2]):
         *_, last = method.sketches(probe, batch, begun)
         assert last.values.tobytes() == sketches[-1].values.tobytes()
     if (longer := method.longer) is not None:
         assert longer.continues(method)
-        *_, last = longer.sketches(probe, batch, replace(sketches[-1], total=getattr(longer, longer.rounds)))
+        *_, last = longer.sketches(probe, batch, replace(sketches[-1], total=longer.total(probe)))
         assert last.values.tobytes() == run(longer, probe, batch).tobytes()
