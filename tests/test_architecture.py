@@ -40,7 +40,7 @@ def test_core_imports(path):
         if inside == "render":
             assert not name.startswith(("saliency_core.engine", "saliency_core.workers")), name
         if inside == "methods" and path.name not in ("__init__.py", "base.py"):
-            allowed = ("arrays", "masking", "methods.base", "probe", "registry", "spec")
+            allowed = ("arrays", "masking", "methods.base", "probe", "registry", "spec", "superpixels")
             assert not name.startswith("saliency_core") or name.removeprefix("saliency_core.") in allowed, (
                 name
             )

@@ -13,7 +13,12 @@ pytestmark = pytest.mark.engine
 tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 
-BLACK_BOX = ("occlusion(window=4)", "rise(masks=60, cells=3)")
+BLACK_BOX = (
+    "occlusion(window=4)",
+    "rise(masks=60, cells=3)",
+    "lime(samples=60, segments=9)",
+    "kernel_shap(samples=60, segments=9)",
+)
 TARGETS = ("top_class()", "class_logit(2)", "class_probability(1)")
 
 

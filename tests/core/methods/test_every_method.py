@@ -17,7 +17,7 @@ from saliency_core.methods.base import Refining
 from saliency_core.probe import counted
 from saliency_core.registry import table
 from saliency_core.spec import Choice, Flag, Integer, Part, Real, specs
-from tests.analytic import LinearProbe, SineProbe, points, weights
+from tests.analytic import LinearProbe, MixedProbe, SineProbe, points, weights
 
 METHODS = {id: cls() for id, cls in table("method").items()}
 SHAPE = (5, 7, 3)
@@ -132,8 +132,8 @@ def test_settings_out_of_range_are_refused_by_name(method):
 
 @every_method
 def test_every_setting_moves_the_map(method):
-    """On an image large enough to have regions."""
-    probe, batch = SineProbe(weights(LARGER)), points(1, LARGER)
+    """On an image large enough to have regions, and a score that no sum over pixels can explain."""
+    probe, batch = MixedProbe(weights(LARGER)), points(1, LARGER)
     plain = run(method, probe, batch)
     for name, spec in specs(method).items():
         others = [
