@@ -19,7 +19,7 @@ from saliency_core.images import Image
 from saliency_core.models.anatomy import Layer
 from saliency_core.models.model import Model
 from saliency_core.models.opening import FIRST_MODEL, open_model
-from saliency_core.probe import RuleFacts, Shares
+from saliency_core.probe import RuleFacts, Shares, pieces
 from saliency_core.revive import revive
 from saliency_core.workers.answers import Answer, answer, attribution
 from saliency_core.workers.brought import at_hand, brought
@@ -257,10 +257,10 @@ class SharingProbe:
     def _shared(self, what: str, points: Points, *rule: str) -> Array:
         if len(points) <= self.own_chunk:
             return np.asarray(getattr(self.base, what)(points, *rule))
-        starts = range(0, len(points), self.own_chunk)
         params = {**self.params, "what": what, "rule": list(rule)}
-        pieces = [(params, {"points": points[first : first + self.own_chunk]}) for first in starts]
-        return np.concatenate([arrays["values"] for _, arrays in self.report.share("chunk", pieces)])
+        cuts = pieces(len(points), self.own_chunk)
+        parts = [(params, {"points": points[first:last]}) for first, last in cuts]
+        return np.concatenate([arrays["values"] for _, arrays in self.report.share("chunk", parts)])
 
 
 def _model(params: Params, report: Report) -> Model:
