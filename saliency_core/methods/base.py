@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
+import numpy as np
+
 from saliency_core.arrays import Array, Points, Values
 from saliency_core.cells import STRETCHED, Cells
 from saliency_core.errors import SettingError
@@ -90,6 +92,10 @@ class Method(Registered):
         None where the values are no derivative, so that no finite difference can confirm them.
         """
         return None
+
+    def reference(self, points: Points) -> Points:
+        """Return what contributions are measured against, (B, H, W, C): black, unless a method says else."""
+        return np.zeros_like(points)
 
     def units(self, score_unit: str) -> str:
         """Return the unit of the values."""

@@ -69,7 +69,7 @@ def depthwise(layers: Any, x: Any) -> Any:
 NETWORKS = (strided, branches, growing, depthwise)
 
 
-def cells_on(layer: Layer, count: int, seed: int = 0) -> Iterator[tuple[int, int, int]]:
+def cells(layer: Layer, count: int, seed: int = 0) -> Iterator[tuple[int, int, int]]:
     """Return corners and random cells of a feature map."""
     rows, cols, channels = layer.shape
     draw = np.random.default_rng(seed)
