@@ -73,6 +73,12 @@ def forget_the_gone() -> None:
                 forget_upload(upload)
 
 
+def stand_by() -> None:
+    """Keep a process ready for the next model that is brought, as long as there are visitors who may."""
+    if _sessions and own_models.allowed():
+        table().pool.stand_by()
+
+
 def note_upload(id: str) -> None:
     """Remember that this session has stored a model, so that it goes with the session."""
     _uploads.setdefault(session(), set()).add(id)

@@ -34,6 +34,7 @@ def own_model_box(view: View) -> None:
     """Draw the box, closed until it is needed; a model that has just been opened becomes the view's."""
     if not own_models.allowed():
         return
+    compute.stand_by()
     wanted = own_models.opening()
     label = "Your own model" if own_models.is_own(view.model) else "Open your own model"
     with st.expander(label, icon=":material/upload_file:", expanded=wanted is not None):

@@ -47,7 +47,7 @@ def confine(path: str | None, limits: PrivateLimits, within: Path) -> Confinemen
 
     For a model that is yet to come (None) all that may be read of models is a new, empty folder.
     """
-    readable = ()
+    readable: tuple[str, ...] = ()
     if path is not None:
         os.stat(path)  # it must be there
         readable = (os.path.realpath(path),)
