@@ -156,5 +156,13 @@ def follow(job: Job, words: str, *, narrow: bool = False) -> None:
         st.rerun()
 
 
+@st.fragment(run_every=0.3)
+def wait_for(job: Job, words: str) -> None:
+    """Say in one small line what is being looked at, and draw the page anew when the job has ended."""
+    if job.ended:
+        st.rerun()
+    st.caption(words)
+
+
 def _waiting(words: str) -> str:
     return words if ready() else "TensorFlow is loading; the first map follows in a few seconds"

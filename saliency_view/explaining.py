@@ -14,7 +14,7 @@ from saliency_core.errors import DownloadError
 from saliency_core.images import Image, to_png
 from saliency_core.workers.jobs import BusyError, Job
 from saliency_view import compute, panels, pictures, state
-from saliency_view.doctor import doctor
+from saliency_view.doctor import at_sight, doctor
 from saliency_view.facts import facts
 from saliency_view.reading import model_card, reading
 from saliency_view.sidebar import sidebar
@@ -23,6 +23,7 @@ from saliency_view.text import plain
 from saliency_view.units import unit_grid
 
 AHEAD = 4  # classes computed before they are asked for
+NOTHING: Mapping[str, Any] = {"card": {"labels": []}, "layers": [], "findings": []}  # until it is open
 SHOWN = "shown"  # the job on screen, kept while the next one runs
 
 
@@ -32,12 +33,12 @@ def draw() -> None:
     picture = pictures.seen(view)
     job = compute.ask("explain", "explain", params_of(view, picture, view.target), {"image": picture.pixels})
     opened = compute.ask("open", "open", {"model": view.model}, wait=0.3 if job.state == "done" else 0)
-    told = opened.result.message if opened.result else {"card": {"labels": []}, "layers": []}
+    told = opened.result.message if opened.result else NOTHING
     sidebar(view, told["card"]["labels"], told["layers"])
     for wrong in state.problems("address"):
         st.warning(plain(wrong))
     st.title("Which pixels does the answer depend on?")
-    _answer(view, picture, job, opened.result.message["card"] if opened.result else {})
+    _answer(view, picture, job, told)
 
 
 def params_of(view: View, picture: Image, target: str) -> dict[str, Any]:
@@ -54,18 +55,19 @@ def params_of(view: View, picture: Image, target: str) -> dict[str, Any]:
     }
 
 
-def _answer(view: View, picture: Image, job: Job, card: Mapping[str, Any]) -> None:
+def _answer(view: View, picture: Image, job: Job, told: Mapping[str, Any]) -> None:
     """Show the finished map, or how far it is with the last one dimmed behind, or why there is none."""
     if job.state == "done":
         st.session_state[SHOWN] = (job, view)
-        _finished(view, picture, job, card)
+        _finished(view, picture, job, told)
         return
     if job.ended:
         panels.failure(job)
         if job.state == "failed" and not job.retryable and not isinstance(job.error, DownloadError):
-            doctor(view, image_params(view, picture), picture.pixels, st.container())
+            doctor(view, image_params(view, picture), picture.pixels, st.container(), told["findings"])
         return
     compute.follow(job, f"Explaining with {facts(view.model).title}")
+    at_sight(told["findings"], view.target, st.container())
     last: tuple[Job, View] | None = st.session_state.get(SHOWN)
     if last is not None and last[1].model == view.model and last[1].image == view.image:
         made = panels.attribution(last[0])
@@ -75,7 +77,7 @@ def _answer(view: View, picture: Image, job: Job, card: Mapping[str, Any]) -> No
         st.image(f"data:image/png;base64,{b64encode(to_png(picture.pixels)).decode()}", width=400)
 
 
-def _finished(view: View, picture: Image, job: Job, card: Mapping[str, Any]) -> None:
+def _finished(view: View, picture: Image, job: Job, told: Mapping[str, Any]) -> None:
     made = panels.attribution(job)
     st.session_state["top_classes"] = [one.index for one in made.predictions[:2]]
     st.markdown(panels.sentence(made))
@@ -91,9 +93,9 @@ def _finished(view: View, picture: Image, job: Job, card: Mapping[str, Any]) -> 
         unit_grid(view, image_params(view, picture), picture.pixels)
         panels.predictions(made, "predictions")
         panels.evidence(made, view)
-        doctor(view, image_params(view, picture), picture.pixels, above)
-        if card:
-            model_card(card)
+        doctor(view, image_params(view, picture), picture.pixels, above, told["findings"])
+        if told is not NOTHING:
+            model_card(told["card"])
     _ahead(view, picture, made)
 
 
