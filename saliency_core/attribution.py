@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, overload
@@ -70,9 +70,11 @@ class Ranking(Sequence[Prediction]):
 class Attribution:
     """A map of signed numbers and everything needed to read it.
 
-    values: (H, W, C) or (h, w) float32, signed. kind: "sensitivity", "contribution" or "region".
+    values: (H, W, C) or (h, w) float32, signed. kind: one of saliency_core.kinds.
     score: the explained number. units: what one unit of `values` means, such as
-    "logit per grey level". recipe: model, image, target and method as text and digests.
+    "logit per grey level". recipe: model, image, target and method as text and digests. done of total
+    rounds are in it; `explain(..., resume=this)` goes on. error: the standard error of `values`, where
+    they are a mean of samples. facts and notes: what the method found out beside the map.
     """
 
     values: Values
@@ -84,6 +86,12 @@ class Attribution:
     words: str  # what was explained, for people
     point: Points  # (H, W, C), the raw pixels the model saw
     predictions: Sequence[Prediction] = ()
+    done: int = 1
+    total: int = 1
+    error: Values | None = None
+    facts: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    state: Mapping[str, Array] = field(default_factory=dict, repr=False)
     check: Callable[[], Evidence | None] = field(default=lambda: None, repr=False, compare=False)
 
     @cached_property
@@ -99,12 +107,21 @@ class Attribution:
             "score": self.score,
             "units": self.units,
             "seconds": self.seconds,
+            "done": self.done,
+            "total": self.total,
+            **self.facts,
         }
-        return npz(self.values, self.point, about)
+        return npz(self.values, self.point, about, self.error)
 
 
-def npz(values: Values, point: Points, recipe: dict[str, Any]) -> bytes:
-    """Return arrays and recipe as the bytes of an .npz file; the recipe is JSON text in `recipe`."""
+def npz(values: Values, point: Points, recipe: dict[str, Any], error: Values | None = None) -> bytes:
+    """Return arrays and recipe as the bytes of an .npz file; the recipe is JSON text in `recipe`.
+
+    A standard error goes in as `standard_error`.
+    """
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, values=values, pixels=point, recipe=np.array(json.dumps(recipe)))
+    arrays = {"values": values, "pixels": point, "recipe": np.array(json.dumps(recipe))}
+    if error is not None:
+        arrays["standard_error"] = error
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()

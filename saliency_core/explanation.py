@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ import numpy as np
 from saliency_core.arrays import Array, Points, Values, read_only
 from saliency_core.attribution import Attribution
 from saliency_core.checks.differences import Evidence, directional_check
-from saliency_core.errors import NotFiniteError
-from saliency_core.methods.base import Method
+from saliency_core.errors import NotFiniteError, SettingError
+from saliency_core.grammar import parse
+from saliency_core.methods.base import Method, Refining, Sketch
 from saliency_core.models.model import Model
 from saliency_core.models.opening import open_model
 from saliency_core.probe import Probe, counted
@@ -20,6 +21,7 @@ from saliency_core.spec import Part, check_setting
 from saliency_core.targets import Target
 
 OnProgress = Callable[[int, int], None]
+OnSketch = Callable[[Attribution], None]
 Around = Callable[[Any, Target], Probe]
 
 
@@ -31,28 +33,28 @@ def explain(
     *,
     how: str | None = None,
     on_progress: OnProgress | None = None,
+    on_sketch: OnSketch | None = None,
+    resume: Attribution | None = None,
     around: Around | None = None,
 ) -> Attribution:
     """Explain one output of a model on one image.
 
     `image` is a path, bytes, a PIL image or a uint8 array; `target` and `method` are objects or
     their spelling, such as "class_logit(3)" and "gradient()". `on_progress(done, total)` is called
-    with points of the network; what it raises stops the work. `around(probe, target)` may put
+    with points of the network; what it raises stops the work. `on_sketch(attribution)` is called with
+    the map as far as it is known, by methods that refine it. `resume` is such a map, or one of fewer
+    samples, of the same question: the work goes on from there. `around(probe, target)` may put
     another probe before the model's own, such as one that shares its chunks with other workers.
     Raises SaliencyError with what to do.
     """
     started = time.perf_counter()
     opened = open_model(model)
     wanted = check_setting("explain", "target", Part(of="target"), target)
-    way = check_setting("explain", "method", Part(of="method"), method)
+    way: Method = check_setting("explain", "method", Part(of="method"), method)
     picture = opened.read(image, how)
     point = read_only(opened.prepare(picture, how))
     frozen, probe, predictions = opened.ask(wanted, point)
-    asked = around(probe, frozen) if around else probe
-    watched = counted(asked, None if on_progress is None else lambda done: on_progress(done, way.cost))
-    values = np.asarray(way.attribute(watched, point[None])[0], np.float32)
     score = float(probe.score(point[None])[0])
-    _finite(values, score)
     recipe = {
         "image": picture.name,
         "image_sha256": picture.digest,
@@ -65,18 +67,58 @@ def explain(
         "explained": frozen.spelling,
         "method": way.spelling,
     }
-    return Attribution(
-        values=read_only(values),
-        kind=way.kind,
-        score=score,
-        units=way.units(probe.question.unit),
-        recipe=recipe,
-        seconds=time.perf_counter() - started,
-        words=probe.question.words,
-        point=point,
-        predictions=predictions,
-        check=lambda: evidence_for(opened, frozen, way, values, point),
+
+    def as_answer(sketch: Sketch) -> Attribution:
+        values = np.asarray(sketch.values[0], np.float32)
+        _finite(values, score)
+        return Attribution(
+            values=read_only(values),
+            kind=way.kind,
+            score=score,
+            units=way.units(probe.question.unit),
+            recipe=recipe,
+            seconds=time.perf_counter() - started,
+            words=probe.question.words,
+            point=point,
+            predictions=predictions,
+            done=sketch.done,
+            total=sketch.total,
+            error=None if sketch.error is None else sketch.error[0],
+            facts=sketch.facts,
+            notes=sketch.notes,
+            state=sketch.state,
+            check=lambda: evidence_for(opened, frozen, way, values, point),
+        )
+
+    begun = None if resume is None else going_on(resume, way, recipe)
+    before = 0 if begun is None else round(way.cost * begun.done / max(1, begun.total))
+    watched = counted(
+        around(probe, frozen) if around else probe,
+        None
+        if on_progress is None
+        else lambda done: on_progress(before + done, max(way.cost, before + done)),
     )
+    for sketch in way.sketches(watched, point[None], begun):
+        answer = as_answer(sketch)
+        if on_sketch is not None and sketch.done < sketch.total:
+            on_sketch(answer)
+    return answer
+
+
+def going_on(made: Attribution, way: Method, recipe: Mapping[str, Any]) -> Sketch:
+    """Return what a map brings along for a longer run; SettingError where it is of another question."""
+    asked = [name for name in recipe if name not in ("method", "target", "image", "image_facts")]
+    other = [name for name in asked if made.recipe.get(name) != recipe[name]]
+    earlier = parse("method", made.recipe["method"])
+    if other or not isinstance(way, Refining) or not way.continues(earlier):
+        other = other or ["method"]
+        raise SettingError(
+            f"This map cannot be continued: {', '.join(other)} differ.",
+            "Continue with the same question and only more rounds, or begin anew.",
+        )
+    if not made.state:
+        raise SettingError("This map cannot be continued: it carries no state.", "Begin anew.")
+    return Sketch(made.values[None], made.done, getattr(way, way.rounds), state=made.state)
 
 
 def evidence_for(

@@ -12,6 +12,7 @@ import streamlit as st
 from saliency_core.attribution import Attribution, Prediction
 from saliency_core.errors import DownloadError, SaliencyError
 from saliency_core.grammar import parse
+from saliency_core.kinds import kind
 from saliency_core.render.compose import SLIDE, beyond, enlarge, overlay_png, render
 from saliency_core.render.look import Look
 from saliency_core.render.numbers import number_text
@@ -19,6 +20,7 @@ from saliency_core.render.palettes import palettes
 from saliency_core.render.reduce import reduce_channels
 from saliency_core.render.scale import explain_flat, limit
 from saliency_core.spec import specs
+from saliency_core.workers import answers
 from saliency_core.workers.jobs import Job
 from saliency_view import compute, pictures, state
 from saliency_view.components.bars import Bar, bars
@@ -27,16 +29,6 @@ from saliency_view.controls import Options, choose
 from saliency_view.state import View
 from saliency_view.text import plain
 
-QUANTITIES = {"sensitivity": "Gradient", "contribution": "Contribution", "region": "Importance"}
-ENDS = {  # what the two ends of a scale mean, by kind and sign
-    ("sensitivity", "signed"): ("brighter lowers it", "brighter raises it"),
-    ("sensitivity", "positive"): ("no effect", "brighter raises it"),
-    ("sensitivity", "negative"): ("no effect", "brighter lowers it"),
-    ("sensitivity", "magnitude"): ("no effect", "strong effect"),
-    ("contribution", "signed"): ("speaks against it", "speaks for it"),
-    ("contribution", "positive"): ("nothing", "speaks for it"),
-    ("contribution", "negative"): ("nothing", "speaks against it"),
-}
 CHANNELS = {1: ("gray",), 3: ("red", "green", "blue")}
 CLIPS = (90.0, 95.0, 99.0, 99.9, 100.0)
 NARROW = 152  # pixels
@@ -65,15 +57,10 @@ def failure(job: Job) -> None:
 
 
 def attribution(job: Job) -> Attribution:
-    """Return a job's result as the attribution it was in the worker."""
-    assert job.result is not None
-    told: Mapping[str, Any] = job.result.message
-    return Attribution(
-        values=job.result.arrays["values"],
-        point=job.result.arrays["point"],
-        predictions=tuple(Prediction(**row) for row in told["predictions"]),
-        **{name: told[name] for name in ("kind", "score", "units", "words", "recipe", "seconds")},
-    )
+    """Return a job's result, or what is known of it so far, as the attribution it was in the worker."""
+    found = job.result or job.partial
+    assert found is not None
+    return answers.attribution(found.message, found.arrays)
 
 
 def photo_of(made: Attribution) -> np.ndarray:
@@ -150,9 +137,9 @@ def map_viewer(
         title=made.words[:1].upper() + made.words[1:],
         note=explain_flat(made.values, look),
         busy=busy,
-        quantity=QUANTITIES[made.kind],
+        quantity=kind(made.kind).quantity,
         negated=look.sign == "negative",
-        ends=ENDS.get((made.kind, look.sign), ("little", "much")),
+        ends=kind(made.kind).ends[look.sign],
         beyond=cut,
         box=box,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from saliency_core.attribution import Attribution
+from saliency_core.kinds import kind
 from saliency_core.models.card_words import lines
 from saliency_core.models.model import Card
 from saliency_core.render.numbers import number_text
@@ -20,13 +21,6 @@ SCORES = {  # what a score is, by the unit of the map
     "probability": "It runs from 0 to 1 and hardly moves when the network is sure; the logit tells more.",
     "activation": "An activation is the number that one unit inside the network gives on.",
 }
-MEANINGS = {
-    "sensitivity": "Each number of the map says by how much the score changes when that value of the image "
-    "becomes one grey level brighter, of 255, and everything else stays. It is a slope: it holds for small "
-    "changes, and a large slope is not a large share in the answer.",
-    "contribution": "Each number of the map says how much that pixel adds to the score, to first order, "
-    "compared with a black pixel in its place.",
-}
 COLOURS = (
     "Strong values cover the photo, weak ones let it show through; Map only shows the colours of the scale "
     "unmixed. What lies beyond the scale has the colour of its end. Colours never change the numbers: the "
@@ -38,7 +32,7 @@ def reading(made: Attribution) -> None:
     """Explain, folded away, what the numbers and colours of this map mean."""
     unit = made.units.removesuffix(" per grey level")
     score = f"The score is the {made.words}, now {number_text(made.score)}."
-    lines = [score + (f" {SCORES[unit]}" if unit in SCORES else ""), MEANINGS.get(made.kind, ""), COLOURS]
+    lines = [score + (f" {SCORES[unit]}" if unit in SCORES else ""), kind(made.kind).meaning, COLOURS]
     with st.expander("How to read this map"):
         for line in filter(None, lines):
             st.markdown(plain(line))

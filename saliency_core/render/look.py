@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar
 
+from saliency_core import kinds
 from saliency_core.errors import SettingError
 from saliency_core.registry import Registered, register
 from saliency_core.render.palettes import DIVERGING, SEQUENTIAL, palette, palettes
@@ -107,12 +107,6 @@ class Look(Registered):
         )
     )
 
-    KINDS: ClassVar[dict[str, dict[str, str | float]]] = {
-        "sensitivity": {"reduce": "max_abs", "sign": "signed"},
-        "contribution": {"reduce": "sum", "sign": "signed"},
-        "region": {"reduce": "sum", "sign": "positive", "clip": 100.0},
-    }
-
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.reduce != "channel":
@@ -133,10 +127,8 @@ class Look(Registered):
 
     @classmethod
     def for_kind(cls, kind: str) -> Look:
-        """Return the look to start with for a "sensitivity", "contribution" or "region"."""
-        if kind not in cls.KINDS:
-            raise SettingError(f"There is no kind {kind[:60]!r}.", f"Choose one of: {', '.join(cls.KINDS)}.")
-        return cls(**cls.KINDS[kind])  # type: ignore[arg-type]
+        """Return the look that suits a kind of map, such as "sensitivity"."""
+        return cls(**kinds.kind(kind).look)  # type: ignore[arg-type]
 
     @property
     def palette_family(self) -> str:

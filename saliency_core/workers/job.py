@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from saliency_core.workers.run import CrashError
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 Key = tuple[str, str]  # (session, panel)
+BEGUN = "begun"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Request:
     `params["model"]`, if it is text, names the model, so that a worker that has it open is preferred. A
     `background` request runs only when nothing else waits, and is the first to be dropped. A request on an
     `upload` runs in the confined worker of that upload and nowhere else; its task finds the model and a
-    folder to write in as `params["upload"]["path"]` and `["scratch"]`.
+    folder to write in as `params["upload"]["path"]` and `["scratch"]`. `begun` is an earlier answer from
+    which the task can go on; it only saves work, so it has no part in the fingerprint.
     """
 
     task: str
@@ -38,6 +40,7 @@ class Request:
     arrays: Mapping[str, Array] = field(default_factory=dict)
     background: bool = False
     upload: Upload | None = None
+    begun: Result | None = None
 
     def __post_init__(self) -> None:
         pack({"task": self.task, "params": dict(self.params)}, self.arrays)  # refuses what cannot be sent
@@ -53,6 +56,13 @@ class Request:
         for part in pack(head, dict(sorted(self.arrays.items()))):
             digest.update(part)
         return digest.hexdigest()
+
+    def sent(self) -> tuple[Mapping[str, Any], Mapping[str, Array]]:
+        """Return params and arrays as the task gets them; an answer to go on from is in both as `begun`."""
+        if self.begun is None:
+            return self.params, self.arrays
+        carried = {f"{BEGUN} {name}": array for name, array in self.begun.arrays.items()}
+        return {**self.params, BEGUN: dict(self.begun.message)}, {**self.arrays, **carried}
 
     @property
     def lane(self) -> str:
@@ -96,7 +106,7 @@ class Job:
     lock: threading.RLock = field(repr=False)
     state: State = "queued"
     progress: Progress | None = None
-    partial: Mapping[str, Array] | None = None
+    partial: Result | None = None
     result: Result | None = None
     error: SaliencyError | None = None
     submitted_at: float = field(default_factory=time.monotonic)
@@ -137,9 +147,12 @@ class Job:
             return self._changed.wait_for(lambda: self.ended, seconds)
 
     def end(self, state: State, result: Result | None = None, error: SaliencyError | None = None) -> None:
-        """Set the end, once; the job table calls this."""
+        """Set the end, once; the job table calls this. What was known when it was stopped is kept."""
         with self._changed:
-            self.result, self.error, self.partial = result, error, None
+            self.result, self.error = result, error
+            self.partial = self.partial if state == "cancelled" else None
+            if self.request.begun is not None:
+                self.request = replace(self.request, begun=None)
             self.state, self.ended_at = state, time.monotonic()
             self._changed.notify_all()
 

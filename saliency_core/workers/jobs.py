@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from saliency_core.arrays import read_only
 from saliency_core.errors import SaliencyError, WorkerError
@@ -107,8 +107,8 @@ class JobTable:
             return job
 
     def retry(self, job: Job) -> Job:
-        """Ask again for what a job asked."""
-        return self.submit(job.key, job.request, job.label)
+        """Ask again for what a job asked; what it knew when it was stopped is gone on from."""
+        return self.submit(job.key, replace(job.request, begun=job.partial), job.label)
 
     def cancel(self, job: Job) -> None:
         """End a job as cancelled; its computation stops unless somebody else waits for it."""
@@ -242,10 +242,11 @@ class JobTable:
         self._turns.begin(work, session)
         self.counts.computed += 1
         work.started_at = time.monotonic()
+        params, arrays = work.request.sent()
         work.run = self.pool.start(
             work.request.task,
-            work.request.params,
-            work.request.arrays,
+            params,
+            arrays,
             background=work.background,
             upload=work.request.upload,
             on_news=lambda news: self._tell(work, news),
@@ -259,10 +260,13 @@ class JobTable:
         spent = time.monotonic() - work.started_at
         left = max(0.0, news.total - news.done)
         eta = spent / news.done * left if news.done > 0 else None
-        partial = {name: read_only(array) for name, array in news.arrays.items()}
+        known = None
+        if news.arrays:
+            arrays = {name: read_only(array) for name, array in news.arrays.items()}
+            known = Result(news.answer, arrays, work.fingerprint, spent)
         for job in work.jobs:
             job.progress = Progress(news.done, news.total, news.message, eta)
-            job.partial = partial or job.partial
+            job.partial = known or job.partial
 
     def _conclude(self, work: Work, outcome: Outcome) -> None:
         """Give the end of a computation to its jobs, or let it wait again if it was only interrupted."""

@@ -20,6 +20,7 @@ from saliency_core.workers.frames import Arrays, Message, Send, not_finite, sett
 
 Outcome = tuple[Message, Arrays]
 Piece = tuple[Mapping[str, Any], Mapping[str, Array]]  # the params and arrays of one part of a job
+Partial = tuple[Mapping[str, Any], Mapping[str, Array]]  # a message and arrays, as an answer would be
 OnPiece = Callable[[int, Outcome], None]
 
 
@@ -39,10 +40,8 @@ class Report:
         if self._stop.is_set():
             raise Cancelled("The computation was stopped.")
 
-    def progress(
-        self, done: float, total: float, message: str = "", arrays: Mapping[str, Array] | None = None
-    ) -> None:
-        """Tell how far the work is, with partial arrays if there are any; raises Cancelled."""
+    def progress(self, done: float, total: float, message: str = "", partial: Partial | None = None) -> None:
+        """Tell how far the work is, with what an answer would be by now if there is one; raises Cancelled."""
         self.check()
 
     @contextmanager
@@ -89,14 +88,12 @@ class PipeReport(Report):
         self._shared = 0  # pieces of all shares so far: a late answer never lands in a newer share
         self._lock = threading.Lock()  # guards the board against the thread that reads the pipe
 
-    def progress(
-        self, done: float, total: float, message: str = "", arrays: Mapping[str, Array] | None = None
-    ) -> None:
+    def progress(self, done: float, total: float, message: str = "", partial: Partial | None = None) -> None:
         self.check()
-        given = dict(arrays or {})
-        require_finite(given)
+        answer, arrays = settle(*partial) if partial is not None else ({}, {})
+        require_finite(arrays)
         news = {"type": "progress", "run": self.run, "done": done, "total": total, "message": message}
-        self._send(news, given)
+        self._send({**news, "answer": answer} if answer else news, arrays)
 
     @contextmanager
     def uninterrupted(self, seconds: float = 60.0) -> Iterator[None]:

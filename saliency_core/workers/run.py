@@ -37,12 +37,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class News:
-    """One progress report of a run, with partial arrays if it has any."""
+    """One progress report of a run; a partial answer if it has any is told like a whole one."""
 
     done: float
     total: float
     message: str
     arrays: Mapping[str, Array]
+    answer: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -81,7 +82,8 @@ class Run:
 def read_news(message: Message, arrays: Arrays) -> News:
     """Check a progress report."""
     done, total = (expect(message, name, (int, float)) for name in ("done", "total"))
-    return News(done, total, expect(message, "message", str), arrays)
+    answer = expect(message, "answer", dict) if "answer" in message else {}
+    return News(done, total, expect(message, "message", str), arrays, answer)
 
 
 def read_outcome(message: Message, arrays: Arrays) -> Outcome:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
+from saliency_core.attribution import Attribution
 from saliency_core.checks.doctor import examine, look_over
 from saliency_core.engine.compiled import Form
 from saliency_core.explanation import evidence_for, explain
@@ -17,14 +18,16 @@ from saliency_core.images import Image
 from saliency_core.models.model import Model
 from saliency_core.models.opening import FIRST_MODEL, open_model
 from saliency_core.revive import revive
+from saliency_core.workers.answers import Answer, answer, attribution
 from saliency_core.workers.brought import at_hand, brought
+from saliency_core.workers.job import BEGUN
 from saliency_core.workers.parting import parted
 from saliency_core.workers.report import Report, Task
 
 Params = dict[str, Any]
 Arrays = dict[str, Array]
-Answer = tuple[Mapping[str, Any], Mapping[str, Array]]
-SHOWN = 10  # classes that travel with a map
+POINTS = "points of the network"
+BETWEEN_S = 0.25  # seconds between two sketches of a map
 TRACING = 120.0  # seconds that opening and tracing a model may take without looking up
 
 
@@ -73,7 +76,10 @@ def run_task(params: Params, arrays: Arrays, report: Report) -> Answer:
 
 
 def explain_task(params: Params, arrays: Arrays, report: Report) -> Answer:
-    """Explain one target on one image; answers with the map, the pixels seen and the predictions."""
+    """Explain one target on one image; answers with the map, the pixels seen and the predictions.
+
+    A method that refines its map tells now and then what the answer would be so far.
+    """
     model = _model(params, report)
     made = explain(
         model,
@@ -81,19 +87,40 @@ def explain_task(params: Params, arrays: Arrays, report: Report) -> Answer:
         params["target"],
         params["method"],
         how=params.get("fit"),
-        on_progress=lambda done, total: report.progress(done, total, "points of the network"),
         around=lambda probe, frozen: SharingProbe(probe, model.name, frozen.spelling, report),
+        resume=_begun(params, arrays),
+        **_telling(params, report),
     )
-    message = {
-        "kind": made.kind,
-        "score": made.score,
-        "units": made.units,
-        "words": made.words,
-        "recipe": {**made.recipe, "image_facts": params.get("image_facts", made.recipe["image_facts"])},
-        "seconds": made.seconds,
-        "predictions": [asdict(one) for one in made.predictions[:SHOWN]],
-    }
-    return message, {"values": made.values, "point": made.point}
+    return answer(made, **_named(params))
+
+
+def _named(params: Params) -> Params:
+    return {"image_facts": params["image_facts"]} if "image_facts" in params else {}
+
+
+def _telling(params: Params, report: Report) -> dict[str, Any]:
+    """Return what a method calls: progress by points, and sketches, no more than can be looked at."""
+    last: list[Any] = [0, 1, 0.0]
+
+    def on_progress(done: int, total: int) -> None:
+        last[:2] = done, total
+        report.progress(done, total, POINTS)
+
+    def on_sketch(made: Attribution) -> None:
+        now = time.monotonic()
+        if now - last[2] >= BETWEEN_S:
+            last[2] = now
+            report.progress(last[0], last[1], POINTS, answer(made, **_named(params)))
+
+    return {"on_progress": on_progress, "on_sketch": on_sketch}
+
+
+def _begun(params: Params, arrays: Arrays) -> Attribution | None:
+    """Return the earlier answer that a request goes on from."""
+    if BEGUN not in params:
+        return None
+    carried = {name.removeprefix(f"{BEGUN} "): array for name, array in arrays.items()}
+    return attribution(params[BEGUN], carried)
 
 
 def evidence_task(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -143,7 +170,7 @@ def linearity_task(params: Params, arrays: Arrays, report: Report) -> Answer:
 def chunk_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Compute one chunk of another worker's job: scores or gradients of a frozen target."""
     probe = _model(params, report).probe(params["target"])
-    return {}, {"values": getattr(probe, params["what"])(arrays["points"])}
+    return {}, {"values": getattr(probe, params["what"])(arrays["points"], *params.get("rule", ()))}
 
 
 def patiently(task: Task) -> Task:
@@ -197,18 +224,18 @@ class SharingProbe:
 
     def gradient(self, points: Points, rule: str = "") -> Values:
         """Return the gradient of each point, (B, H, W, C) float32."""
-        return self.base.gradient(points, rule) if rule else self._shared("gradient", points)
+        return self._shared("gradient", points, rule)
 
     def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
         """Pass on: inner tensors are too large to travel."""
         found: tuple[Array, Array] = self.base.at_layer(points, layer)
         return found
 
-    def _shared(self, what: str, points: Points) -> Array:
+    def _shared(self, what: str, points: Points, *rule: str) -> Array:
         if len(points) <= self.own_chunk:
-            return np.asarray(getattr(self.base, what)(points))
+            return np.asarray(getattr(self.base, what)(points, *rule))
         starts = range(0, len(points), self.own_chunk)
-        params = {**self.params, "what": what}
+        params = {**self.params, "what": what, "rule": list(rule)}
         pieces = [(params, {"points": points[first : first + self.own_chunk]}) for first in starts]
         return np.concatenate([arrays["values"] for _, arrays in self.report.share("chunk", pieces)])
 

@@ -97,6 +97,8 @@ def test_npz_brings_everything_back():
     assert recipe == {
         **made.recipe,
         "kind": "contribution",
+        "done": 1,
+        "total": 1,
         "score": made.score,
         "units": "logit",
         "seconds": made.seconds,

@@ -273,7 +273,7 @@ def test_progress_has_an_estimate_and_partial_arrays_that_stay():
     assert job.progress.eta_s >= 0.06
     run.on_news(News(4, 4, "nearly", {}))
     assert job.progress.eta_s == 0
-    assert not job.partial["mean"].flags.writeable
+    assert not job.partial.arrays["mean"].flags.writeable
 
 
 def test_waiting_for_a_job_wakes_up_with_its_end():
@@ -353,7 +353,7 @@ def test_a_job_comes_back_with_its_arrays_read_only(table):
 def test_progress_streams_and_a_cancel_is_heard_between_two_reports(table):
     job = table.submit(("s", "map"), Request("steps", {"count": 1000, "pause": 0.01}))
     assert until(lambda: job.progress is not None and job.progress.done >= 2, 10)
-    assert job.partial["sum"][0] >= 2
+    assert job.partial.arrays["sum"][0] >= 2
     pids = {worker.pid for worker in table.pool.status().workers}
     table.cancel(job)
     assert (job.state, job.wait(0)) == ("cancelled", True)

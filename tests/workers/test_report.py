@@ -70,7 +70,7 @@ def test_nothing_is_given_away_when_nothing_is_shared():
 def test_partial_arrays_must_be_finite():
     report = PipeReport(7, lambda message, arrays: None, TASKS)
     with pytest.raises(NotFiniteError, match="'mean'"):
-        report.progress(1, 2, arrays={"mean": np.array([np.nan])})
+        report.progress(1, 2, partial=({}, {"mean": np.array([np.nan])}))
 
 
 @settings(max_examples=80, deadline=None)

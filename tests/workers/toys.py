@@ -24,7 +24,7 @@ def steps(params, arrays, report):
     """Sleep in steps with a progress report after each."""
     count, pause = params.get("count", 5), params.get("pause", 0.02)
     for step in range(count):
-        report.progress(step, count, f"step {step}", {"sum": np.float32([step])})
+        report.progress(step, count, f"step {step}", ({}, {"sum": np.float32([step])}))
         time.sleep(pause)
     return {"steps": count}, {"sum": np.float32([count])}
 

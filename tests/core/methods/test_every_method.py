@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from saliency_core.arrays import read_only
 from saliency_core.errors import SettingError
 from saliency_core.grammar import parse
+from saliency_core.kinds import KINDS
+from saliency_core.methods.base import Refining
 from saliency_core.probe import counted
 from saliency_core.registry import table
 from saliency_core.spec import Choice, Flag, Integer, Part, Real, specs
@@ -74,10 +77,11 @@ def test_settings_cannot_be_changed_afterwards(method):
 
 
 @every_method
-def test_twice_the_score_is_twice_the_map(method):
+def test_twice_the_score_is_the_map_to_the_power_of_its_degree(method):
     batch = points(1, SHAPE)
     one, two = (run(method, SineProbe(factor * weights(SHAPE)), batch) for factor in (1, 2))
-    assert np.array_equal(two, 2 * one)
+    if method.degree:
+        assert np.array_equal(two, 2**method.degree * one)
 
 
 @every_method
@@ -109,8 +113,9 @@ def test_tells_what_it_is(method):
     assert method.cites
     assert method.formula
     assert method.misleads
-    assert method.kind in ("sensitivity", "contribution", "region")
+    assert method.kind in KINDS
     assert "logit" in method.units("logit")
+    assert method.degree in (0, 1, 2)
 
 
 @every_method
@@ -156,8 +161,10 @@ def test_zero_weight_gives_zero(method):
 @every_method
 def test_antisymmetric_in_the_score(method):
     given, batch = weights(SHAPE), points(1, SHAPE)
-    if method.kind != "region":
-        assert np.array_equal(run(method, SineProbe(given), batch), -run(method, SineProbe(-given), batch))
+    sign = -1 if method.degree == 1 else 1
+    if method.kind != "region" and method.degree:
+        there, back = (run(method, SineProbe(factor * given), batch) for factor in (1, -1))
+        assert np.array_equal(there, sign * back)
 
 
 @every_method
@@ -168,3 +175,22 @@ def test_linear_probe_has_its_exact_answer(method):
         assert np.array_equal(found, given.astype(np.float32))
     elif method.kind == "contribution":
         assert np.array_equal(found, (given * batch[0]).astype(np.float32))
+
+
+@every_method
+def test_a_refining_method_shows_what_it_knows_and_can_go_on(method):
+    """Stopped after any round and continued, or continued to more rounds: the same bytes as in one go."""
+    if not isinstance(method, Refining):
+        return
+    probe, batch = SineProbe(weights(SHAPE)), points(2, SHAPE)
+    sketches = list(method.sketches(probe, batch))
+    assert [one.done for one in sketches] == sorted({one.done for one in sketches})
+    assert sketches[-1].done == sketches[-1].total == getattr(method, method.rounds)
+    assert sketches[-1].values.tobytes() == run(method, probe, batch).tobytes()
+    for begun in (sketches[0], sketches[len(sketches) // 2]):
+        *_, last = method.sketches(probe, batch, begun)
+        assert last.values.tobytes() == sketches[-1].values.tobytes()
+    if (longer := method.longer) is not None:
+        assert longer.continues(method)
+        *_, last = longer.sketches(probe, batch, replace(sketches[-1], total=getattr(longer, longer.rounds)))
+        assert last.values.tobytes() == run(longer, probe, batch).tobytes()

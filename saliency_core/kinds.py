@@ -1,0 +1,96 @@
+"""What the numbers of a map are: the few kinds that methods give, and the words for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from saliency_core.errors import SettingError
+
+Ends = Mapping[str, tuple[str, str]]  # by the sign that is shown: what both ends of the scale mean
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of map: what its values are called, what they mean, and the look to start with.
+
+    unit: a pattern in which `{score}` stands for the unit of the score.
+    """
+
+    id: str
+    quantity: str
+    unit: str
+    meaning: str
+    ends: Ends
+    look: Mapping[str, str | float] = field(default_factory=dict)
+
+
+KINDS = {
+    kind.id: kind
+    for kind in (
+        Kind(
+            "sensitivity",
+            "Gradient",
+            "{score} per grey level",
+            "Each number of the map says by how much the score changes when that value of the image becomes "
+            "one grey level brighter, of 255, and everything else stays. It is a slope: it holds for small "
+            "changes, and a large slope is not a large share in the answer.",
+            {
+                "signed": ("brighter lowers it", "brighter raises it"),
+                "positive": ("no effect", "brighter raises it"),
+                "negative": ("no effect", "brighter lowers it"),
+                "magnitude": ("no effect", "strong effect"),
+            },
+            {"reduce": "max_abs", "sign": "signed"},
+        ),
+        Kind(
+            "contribution",
+            "Contribution",
+            "{score}",
+            "Each number of the map says how much that pixel adds to the score, compared with what the "
+            "method puts in its place.",
+            {
+                "signed": ("speaks against it", "speaks for it"),
+                "positive": ("nothing", "speaks for it"),
+                "negative": ("nothing", "speaks against it"),
+                "magnitude": ("nothing", "large share"),
+            },
+            {"reduce": "sum", "sign": "signed"},
+        ),
+        Kind(
+            "region",
+            "Importance",
+            "{score}",
+            "The map is coarse: each number belongs to an area of the image, not to a single pixel, and "
+            "says how much the score rests on that area.",
+            {
+                "signed": ("speaks against it", "speaks for it"),
+                "positive": ("little", "much"),
+                "negative": ("little", "speaks against it"),
+                "magnitude": ("little", "much"),
+            },
+            {"reduce": "sum", "sign": "positive", "clip": 100.0},
+        ),
+        Kind(
+            "squared",
+            "Squared gradient",
+            "({score} per grey level) squared",
+            "Each number of the map is a square or a variance of slopes, so it has no sign: it says how "
+            "strongly the score reacts to that value of the image, not in which direction.",
+            {
+                "signed": ("", "strong effect"),
+                "positive": ("no effect", "strong effect"),
+                "negative": ("", ""),
+                "magnitude": ("no effect", "strong effect"),
+            },
+            {"reduce": "sum", "sign": "positive"},
+        ),
+    )
+}
+
+
+def kind(id: str) -> Kind:
+    """Return a kind by its id; raises SettingError that lists what there is."""
+    if id not in KINDS:
+        raise SettingError(f"There is no kind {id[:60]!r}.", f"Choose one of: {', '.join(KINDS)}.")
+    return KINDS[id]
