@@ -38,7 +38,7 @@ class PrivateLimits:
     idle_s: float = 300.0
     wall_s: float = 120.0
     start_s: float = 60.0
-    memory_mib: int = 4096
+    memory_mib: int = 6144  # the doctor on a ResNet50, a file of 98 MB, needs 5500
     scratch_mib: int = 2048
 
 

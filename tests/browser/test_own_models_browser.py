@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -45,13 +46,16 @@ def wait_for_own(one: Visitor) -> Visitor:
 
 
 def confined_children(app: App) -> list[int]:
-    """Return the server's children that hold a stranger's model: they say so in their arguments."""
+    """Return the server's children that hold a stranger's model: their arguments say where it would lie."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it ended meanwhile
             parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            if parent == app.process.pid and b"scratch-" in stat.with_name("cmdline").read_bytes():
-                found.append(int(stat.parent.name))
+            for argument in stat.with_name("cmdline").read_bytes().split(b"\0"):
+                if parent == app.process.pid and b"scratch-" in argument:
+                    held = json.loads(argument)
+                    if held["readable"] or os.listdir(held["place"]):
+                        found.append(int(stat.parent.name))
     return found
 
 
