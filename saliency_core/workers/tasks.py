@@ -11,7 +11,7 @@ import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
 from saliency_core.attribution import Attribution
-from saliency_core.checks.doctor import examine
+from saliency_core.checks.doctor import examine, look_over
 from saliency_core.engine.compiled import Form
 from saliency_core.explanation import evidence_for, explain, handed_over
 from saliency_core.grammar import parse
@@ -51,10 +51,11 @@ def prepare() -> None:
 
 
 def open_task(params: Params, arrays: Arrays, report: Report) -> Answer:
-    """Open a model; answers with its card and layers."""
+    """Open a model; answers with its card, its layers and what the doctor sees without running it."""
     model = _model(params, report)
     layers = [asdict(layer) for layer in model.layers]
-    return {"card": model.card.facts(), "layers": layers}, {}
+    seen = [one.facts() for one in look_over(model)]
+    return {"card": model.card.facts(), "layers": layers, "findings": seen}, {}
 
 
 def lay_open_task(params: Params, arrays: Arrays, report: Report) -> Answer:
