@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 from saliency_core.errors import SaliencyError
 from saliency_core.spec import REQUIRED, specs
 
+FITS = ("crop", "stretch", "pad")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, or 2 after one clear line on bad input."""
@@ -55,15 +57,25 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--target", default="top_class()", help="what to explain; see `targets`")
     explain.add_argument("--method", default="gradient()", help="how; see `methods`")
     _file_choices(explain)
-    explain.add_argument(
-        "--fit", choices=("crop", "stretch", "pad"), help="how the image meets the model's size"
-    )
+    explain.add_argument("--fit", choices=FITS, help="how the image meets the model's size")
     explain.add_argument("--look", default="", help="how the picture is drawn; see `looks`")
     explain.add_argument("--out", metavar="FILE.npz", help="write the map, the pixels and the recipe")
     explain.add_argument("--png", metavar="FILE.png", help="write the map laid over the image")
     explain.add_argument("--evidence", action="store_true", help="check the map by finite differences")
     explain.add_argument("--doctor", action="store_true", help="say what is unusual about the model")
     explain.set_defaults(run=_explain)
+
+    recipe = commands.add_parser(
+        "recipe", help="draw gradient, guided backpropagation and deconvnet, 2 x 2 each"
+    )
+    recipe.add_argument("model", metavar="MODEL", help="name or file, as for `explain`")
+    recipe.add_argument("image", metavar="IMAGE", help="image file")
+    recipe.add_argument("-o", "--out", required=True, metavar="FILE", help="FILE.png, FILE.pdf or FILE.svg")
+    recipe.add_argument("--target", default="top_class()", help="what to explain; see `targets`")
+    recipe.add_argument("--method", action="append", help="one of the methods alone; may be given again")
+    recipe.add_argument("--fit", choices=FITS, help="how the image meets the model's size")
+    _file_choices(recipe)
+    recipe.set_defaults(run=_recipe)
 
     inspect = commands.add_parser("inspect", help="check and open a model, and print what is known of it")
     inspect.add_argument("model", metavar="MODEL", help="file, SavedModel folder, .zip of one, or a name")
@@ -153,6 +165,8 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         "words": made.words,
         "shape": list(made.values.shape),
         "largest": float(abs(made.values).max()),
+        "facts": dict(made.facts),
+        "notes": list(made.notes),
         "seconds": round(made.seconds, 4),
         "recipe": made.recipe,
         "predictions": [asdict(one) for one in made.predictions[:5]],
@@ -172,12 +186,43 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         f"map {' x '.join(str(n) for n in made.values.shape)}, {made.units}, "
         f"largest {summary['largest']:.3g}, {made.seconds:.2f} s",
         *(f"  {one.probability or 0:6.1%}  {one.label}" for one in made.predictions[:5]),
+        *made.notes,
         *([made.evidence.sentence] if given.evidence and made.evidence else []),
         *(f"{one['severity']}: {one['sentence']} {one['advice']}" for one in findings),
         *(["The doctor found nothing unusual."] if given.doctor and not findings else []),
         *(f"wrote {path}" for path in (given.out, given.png) if path),
     ]
     return summary, lines
+
+
+def _recipe(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    import numpy as np
+
+    from saliency_core.explanation import explain
+    from saliency_core.render.figures import FORMATS, figure_bytes
+    from saliency_core.render.recipe import METHODS, recipe_figure
+
+    ending = Path(given.out).suffix.lower().removeprefix(".")
+    if ending not in FORMATS:
+        raise SaliencyError(
+            f"--out {given.out!r} names no kind of picture.", "Write -o FILE.png, .pdf or .svg."
+        )
+    model = _opened(given)
+    made = [
+        explain(model, Path(given.image), given.target, method, how=given.fit)
+        for method in given.method or METHODS
+    ]
+    photo = np.clip(np.rint(made[0].point), 0, 255).astype(np.uint8)
+    title = f"{model.card.title}, {made[0].words}: {made[0].score:.6g}"
+    named = [(one.recipe["method"], one) for one in made]
+    _write(given.out, figure_bytes(recipe_figure(named, photo, title), ending))
+    told = [
+        {"method": name, "largest": float(abs(one.values).max()), "notes": list(one.notes)}
+        for name, one in named
+    ]
+    lines = [f"{name}: {' '.join(one.notes)}".rstrip(": ") for name, one in named]
+    summary = {"score": made[0].score, "words": made[0].words, "units": made[0].units, "methods": told}
+    return summary, [title, *lines, f"wrote {given.out}"]
 
 
 def _findings(model: Any, given: argparse.Namespace) -> list[dict[str, Any]]:

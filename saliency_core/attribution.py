@@ -12,6 +12,7 @@ from typing import Any, overload
 import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
+from saliency_core.cells import STRETCHED, Cells
 from saliency_core.checks.differences import Evidence
 from saliency_core.targets import class_name
 
@@ -74,7 +75,8 @@ class Attribution:
     score: the explained number. units: what one unit of `values` means, such as
     "logit per grey level". recipe: model, image, target and method as text and digests. done of total
     rounds are in it; `explain(..., resume=this)` goes on. error: the standard error of `values`, where
-    they are a mean of samples. facts and notes: what the method found out beside the map.
+    they are a mean of samples. facts and notes: what the method found out beside the map. cells: where
+    the numbers of a map (h, w) lie on the image.
     """
 
     values: Values
@@ -92,6 +94,7 @@ class Attribution:
     facts: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     state: Mapping[str, Array] = field(default_factory=dict, repr=False)
+    cells: Cells = STRETCHED
     check: Callable[[], Evidence | None] = field(default=lambda: None, repr=False, compare=False)
 
     @cached_property

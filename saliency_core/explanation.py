@@ -87,6 +87,7 @@ def explain(
             facts=sketch.facts,
             notes=sketch.notes,
             state=sketch.state,
+            cells=way.cells(probe),
             check=lambda: evidence_for(opened, frozen, way, values, point),
         )
 

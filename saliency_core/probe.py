@@ -9,9 +9,30 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
+from saliency_core.models.anatomy import Layer
 
 OnPoints = Callable[[int], None]
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RuleFacts:
+    """What a backward rule changes between the pixels and what is asked: how many ReLUs, and what is left.
+
+    others: activations that the rule leaves as they are, (kind, how many), and of these `left` are ReLUs.
+    """
+
+    rule: str
+    patched: int
+    left: int = 0
+    others: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The count in words."""
+        found = f"{self.patched} of {self.patched + self.left} ReLUs patched."
+        named = ", ".join(f"{count} {kind}" for kind, count in self.others)
+        return f"{found} Left as they are: {named}." if named else found
 
 
 @runtime_checkable
@@ -26,6 +47,10 @@ class Probe(Protocol):
     def chunk(self) -> int:
         """Rows that go through the network at once."""
 
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Layers between the image and what is asked, in order of computation."""
+
     def score(self, points: Points) -> Array:
         """Return the score of each point, (B,) float64."""
 
@@ -34,6 +59,9 @@ class Probe(Protocol):
 
     def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
         """Return a layer's activations and the score's gradient there, both (B, ...) float32."""
+
+    def rule_facts(self, rule: str) -> RuleFacts:
+        """Tell what a backward rule changes."""
 
 
 @dataclass
@@ -57,6 +85,11 @@ class counted:
         """Rows that go through the network at once."""
         return self.base.chunk
 
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Layers between the image and what is asked."""
+        return self.base.layers
+
     def score(self, points: Points) -> Array:
         """Return the scores of the base probe."""
         return np.concatenate([self._count(part, self.base.score(part)) for part in self._chunks(points)])
@@ -70,6 +103,10 @@ class counted:
         """Return the layer and its gradients from the base probe."""
         parts = [self._count(part, self.base.at_layer(part, layer)) for part in self._chunks(points)]
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+    def rule_facts(self, rule: str) -> RuleFacts:
+        """Pass on."""
+        return self.base.rule_facts(rule)
 
     def _chunks(self, points: Points) -> list[Points]:
         return [points[first : first + self.chunk] for first in range(0, len(points), self.chunk)]

@@ -36,11 +36,14 @@ class Registered:
 
         return spell(self)
 
+    def __str__(self) -> str:
+        return self.spelling
+
     @classmethod
     def pattern(cls) -> str:
         """How it is written: `layer_unit(layer, row=0, ...)`; what has a value may be left out."""
         parts = (
-            name if spec.default is REQUIRED else f"{name}={spec.default!r}"
+            name if spec.default is REQUIRED else f"{name}={_written(spec.default)}"
             for name, spec in specs(cls).items()
         )
         return f"{cls.id}({', '.join(parts)})"
@@ -85,6 +88,10 @@ def lookup(family: str, id: str) -> type[Registered]:
     return known[id]
 
 
+def _written(default: Any) -> str:
+    return str(default) if isinstance(default, Registered) else repr(default)
+
+
 def _freeze(cls: type[T]) -> type[T]:
     return dataclasses.dataclass(frozen=True)(cls)
 
@@ -100,6 +107,8 @@ def _load(family: str) -> None:
 
         for found in pkgutil.iter_modules(methods.__path__):
             importlib.import_module(f"{methods.__name__}.{found.name}")
+        known = _TABLES[family].items()  # some may have been imported earlier, one by one
+        _TABLES[family] = dict(sorted(known, key=lambda entry: entry[1].__module__))
     elif family in _HOMES:
         importlib.import_module(_HOMES[family])
 
@@ -108,4 +117,5 @@ _HOMES = {
     "target": "saliency_core.targets",
     "preprocessing": "saliency_core.models.preprocessing",
     "look": "saliency_core.render.look",
+    "baseline": "saliency_core.baselines",
 }

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from saliency_core.workers.jobs import Job, JobTable, Request
+from saliency_core.workers.jobs import Job, JobTable, Request, Result
 from saliency_core.workers.pool import Pool
 from saliency_view import own_models
 
@@ -91,14 +91,16 @@ def ask(
     *,
     background: bool = False,
     wait: float = PATIENCE,
+    begun: Result | None = None,
 ) -> Job:
     """Ask for a result in place of what this panel asked before; waits at most `wait` seconds.
 
+    `begun` is an earlier answer that the task can go on from.
     Raises BusyError when too many jobs wait. A job that was stopped or has failed stays so until it
     is asked again by `again`.
     """
     known, upload = own_models.for_worker(params)
-    request = Request(task, known, dict(arrays or {}), background, upload)
+    request = Request(task, known, dict(arrays or {}), background, upload, begun)
     if upload is not None:
         note_upload(upload.id)
     key = (session(), panel)
@@ -116,8 +118,8 @@ def ask(
 
 
 def again(job: Job) -> None:
-    """Ask once more for a job that failed or was stopped."""
-    table().submit(job.key, job.request)
+    """Ask once more for a job that failed or was stopped; what was known by then is gone on from."""
+    table().retry(job)
 
 
 def stop(job: Job) -> None:
@@ -136,7 +138,7 @@ def follow(job: Job, words: str, *, narrow: bool = False) -> None:
 
     In a `narrow` place the button stands below.
     """
-    if job.ended:
+    if job.ended or job.partial is not None:
         st.rerun()
     progress, eta = job.progress, ""
     if progress is not None and progress.eta_s is not None and progress.eta_s > 0.5:

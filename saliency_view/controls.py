@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -12,6 +12,7 @@ from saliency_core.registry import Registered, table
 from saliency_core.spec import Choice, Flag, Integer, Part, Real, Spec, Text, specs
 from saliency_view.text import plain
 
+GROUPS = ("Gradients", "Sampling", "Paths", "Regions", "Relevance", "Black box")  # order in menus
 OnValue = Callable[[Any], None]
 
 
@@ -96,12 +97,30 @@ def _draw(setting: _Setting, high: int | None) -> None:
             st.session_state[key] = setting.value or ""
             st.text_input(label, key=key, on_change=told, help=spec.help)
         case Part(of=family):
-            names = [name for name, cls in table(family).items() if not cls.hidden]
-            value = setting.value.id if setting.value is not None else names[0]
-            choose(label, key, Options(names, lambda name: table(family)[name].title), value,
-                   lambda name: setting.on_value(table(family)[name]()), help=spec.help)  # fmt: skip
+            _part(setting, family, label)
         case _:
             st.caption(plain(f"{label}: {setting.value}"))
+
+
+def _part(setting: _Setting, family: str, label: str) -> None:
+    """Draw a setting that is itself a registered object: which one, and its own settings below."""
+    offered = by_group(family)
+    part = setting.value if setting.value is not None else next(iter(offered.values()))()
+    choose(label, setting.key, Options(list(offered), lambda name: offered[name].title), part.id,
+           lambda name: setting.on_value(offered[name]()), help=setting.spec.help)  # fmt: skip
+    if specs(part):
+        with st.container(border=True):
+            settings(setting.key, type(part), {name: getattr(part, name) for name in specs(part)},
+                     lambda name, value: setting.on_value(replace(part, **{name: value})))  # fmt: skip
+
+
+def by_group(family: str) -> dict[str, type[Registered]]:
+    """Return what can be chosen of a family, by id, those of one group together."""
+    offered = [(id, cls) for id, cls in table(family).items() if not cls.hidden]
+    groups = list(dict.fromkeys(getattr(cls, "group", "") for _, cls in offered))
+    order = {name: place for place, name in enumerate(GROUPS)}
+    groups.sort(key=lambda name: order.get(name, len(order)))
+    return {id: cls for group in groups for id, cls in offered if getattr(cls, "group", "") == group}
 
 
 def _number(setting: _Setting, label: str, high: int | None) -> None:

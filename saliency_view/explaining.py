@@ -11,26 +11,27 @@ import streamlit as st
 
 from saliency_core.attribution import Attribution
 from saliency_core.errors import DownloadError
+from saliency_core.grammar import parse
 from saliency_core.images import Image, to_png
 from saliency_core.workers.jobs import BusyError, Job
-from saliency_view import compute, panels, pictures, state
+from saliency_view import answer, compute, panels, pictures, state
 from saliency_view.doctor import doctor
 from saliency_view.facts import facts
-from saliency_view.reading import model_card, reading
+from saliency_view.reading import model_card
 from saliency_view.sidebar import sidebar
 from saliency_view.state import View
 from saliency_view.text import plain
 from saliency_view.units import unit_grid
 
 AHEAD = 4  # classes computed before they are asked for
-SHOWN = "shown"  # the job on screen, kept while the next one runs
+AHEAD_COST = 60  # points of the network, more than which no map is made unasked
 
 
 def draw() -> None:
     """Draw the page for the session's view."""
     view = state.current()
     picture = pictures.seen(view)
-    job = compute.ask("explain", "explain", params_of(view, picture, view.target), {"image": picture.pixels})
+    job = answer.ask(params_of(view, picture, view.target), picture.pixels)
     opened = compute.ask("open", "open", {"model": view.model}, wait=0.3 if job.state == "done" else 0)
     told = opened.result.message if opened.result else {"card": {"labels": []}, "layers": []}
     sidebar(view, told["card"]["labels"], told["layers"])
@@ -55,46 +56,35 @@ def params_of(view: View, picture: Image, target: str) -> dict[str, Any]:
 
 
 def _answer(view: View, picture: Image, job: Job, card: Mapping[str, Any]) -> None:
-    """Show the finished map, or how far it is with the last one dimmed behind, or why there is none."""
-    if job.state == "done":
-        st.session_state[SHOWN] = (job, view)
-        _finished(view, picture, job, card)
+    """Show the map as far as it is known, or how far it is with the last one dimmed behind."""
+    made = answer.known(job)
+    if made is not None:
+        _known(view, picture, job, made, card)
         return
-    if job.ended:
-        panels.failure(job)
-        if job.state == "failed" and not job.retryable and not isinstance(job.error, DownloadError):
-            doctor(view, image_params(view, picture), picture.pixels, st.container())
-        return
-    compute.follow(job, f"Explaining with {facts(view.model).title}")
-    last: tuple[Job, View] | None = st.session_state.get(SHOWN)
-    if last is not None and last[1].model == view.model and last[1].image == view.image:
-        made = panels.attribution(last[0])
-        panels.map_viewer(made, panels.look_controls(view, made.point.shape[2]), "map", busy=True)
-    else:
+    if not answer.wait(job, view, "map", f"Explaining with {facts(view.model).title}"):
         # Inside the message: a file of its own may be gone before the browser has asked for it.
         st.image(f"data:image/png;base64,{b64encode(to_png(picture.pixels)).decode()}", width=400)
+    if job.state == "failed" and not job.retryable and not isinstance(job.error, DownloadError):
+        doctor(view, image_params(view, picture), picture.pixels, st.container())
 
 
-def _finished(view: View, picture: Image, job: Job, card: Mapping[str, Any]) -> None:
-    made = panels.attribution(job)
+def _known(view: View, picture: Image, job: Job, made: Attribution, card: Mapping[str, Any]) -> None:
     st.session_state["top_classes"] = [one.index for one in made.predictions[:2]]
-    st.markdown(panels.sentence(made))
+    st.markdown(panels.sentence(made, final=job.ended))
     above = st.container()
     left, right = st.columns([3, 1], gap="medium")
     with left:
-        look = panels.look_controls(view, made.point.shape[2])
-        look = panels.map_viewer(made, look, "map")
-        panels.facts_line(made, view)
-        reading(made)
-        panels.downloads(made, look)
+        answer.draw(job, view, "map")
     with right:
         unit_grid(view, image_params(view, picture), picture.pixels)
         panels.predictions(made, "predictions")
-        panels.evidence(made, view)
-        doctor(view, image_params(view, picture), picture.pixels, above)
+        if job.state == "done":
+            panels.findings(made, view)
+            doctor(view, image_params(view, picture), picture.pixels, above)
         if card:
             model_card(card)
-    _ahead(view, picture, made)
+    if job.state == "done" and parse("method", view.method).cost <= AHEAD_COST:
+        _ahead(view, picture, made)
 
 
 def image_params(view: View, picture: Image) -> dict[str, str]:

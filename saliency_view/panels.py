@@ -13,11 +13,11 @@ from saliency_core.attribution import Attribution, Prediction
 from saliency_core.errors import DownloadError, SaliencyError
 from saliency_core.grammar import parse
 from saliency_core.kinds import kind
-from saliency_core.render.compose import SLIDE, beyond, enlarge, overlay_png, render
+from saliency_core.render.compose import SLIDE, beyond, cover, enlarge, overlay_png, render
 from saliency_core.render.look import Look
 from saliency_core.render.numbers import number_text
 from saliency_core.render.palettes import palettes
-from saliency_core.render.reduce import reduce_channels
+from saliency_core.render.reduce import indistinct, reduce_channels
 from saliency_core.render.scale import explain_flat, limit
 from saliency_core.spec import specs
 from saliency_core.workers import answers
@@ -69,9 +69,10 @@ def photo_of(made: Attribution) -> np.ndarray:
     return pixels if pixels.shape[2] in (1, 3) else pixels[..., :1]
 
 
-def look_controls(view: View, channels: int) -> Look:
+def look_controls(view: View, made: Attribution) -> Look:
     """Draw what needs the server: channels, sign, clip. Opacity, palette and threshold are the viewer's."""
     look: Look = parse("look", view.look)
+    channels = made.values.shape[2] if made.values.ndim == 3 else 1
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         titles = _titles("sign")
         signs = Options(list(titles), titles.__getitem__)
@@ -81,7 +82,16 @@ def look_controls(view: View, channels: int) -> Look:
         clips = sorted({*CLIPS, look.clip})
         choose("Scale ends at", "look-clip", Options(clips, _clip_words), look.clip,
                lambda clip: _look(replace(look, clip=clip)), width=NARROW)  # fmt: skip
+        if made.error is not None:
+            _fade_control(look)
     return look
+
+
+def _fade_control(look: Look) -> None:
+    spec, key = specs(Look)["faded"], "look-faded"
+    st.session_state[key] = look.faded
+    st.toggle(spec.title, key=key, help=spec.help,
+              on_change=lambda: _look(replace(look, faded=st.session_state[key])))  # fmt: skip
 
 
 def _channel_controls(look: Look, channels: int) -> None:
@@ -118,7 +128,8 @@ def map_viewer(
     reduced = np.asarray(reduce_channels(made.values, look), np.float32)
     end = look.limit or limit(reduced, look.clip)
     cut = beyond(reduced, end)
-    reduced = enlarge(reduced, *photo.shape[:2])
+    reduced = enlarge(reduced, *photo.shape[:2], cells=made.cells, smooth=look.smooth)
+    faint = indistinct(made.values, made.error, look) if look.faded else None
     whole = made.values.ndim == 3 and made.values.shape[:2] == photo.shape[:2]
     offered = [(p.id, p.title, p.family, p.lut) for p in palettes()]
     shown = viewer(
@@ -142,6 +153,7 @@ def map_viewer(
         ends=kind(made.kind).ends[look.sign],
         beyond=cut,
         box=box,
+        faint=cover(faint, *photo.shape[:2], made.cells),
     )
     moved = replace(look, palette=shown.palette, opacity=shown.opacity, threshold=shown.threshold,
                     backdrop=shown.backdrop)  # fmt: skip
@@ -169,14 +181,17 @@ def facts_line(made: Attribution, view: View) -> None:
         st.caption(plain(f"Image note: {notice}."))
 
 
-def sentence(made: Attribution) -> str:
-    """Return what the map says, in one or two sentences made of its own numbers, as markdown."""
+def sentence(made: Attribution, *, final: bool = True) -> str:
+    """Return what the map says, in one or two sentences made of its own numbers, as markdown.
+
+    Of a map that is not `final`, nothing is said but the answer of the network.
+    """
     said = ""
     if made.predictions:
         top = made.predictions[0]
         sure = "" if top.probability is None else f" ({100 * top.probability:.1f} %)"
         said = f"The network says **{plain(top.label)}**{plain(sure)}. "
-    if made.values.ndim != 3 or not made.values.any():
+    if not final or made.values.ndim != 3 or not made.values.any():
         return said
     row, col, channel = (int(n) for n in np.unravel_index(np.abs(made.values).argmax(), made.values.shape))
     value = float(made.values[row, col, channel])
@@ -185,11 +200,14 @@ def sentence(made: Attribution) -> str:
     place = f"{which}row {row}, column {col}"
     moves = "raises" if value > 0 else "lowers"
     amount = number_text(abs(value))
-    if made.kind == "sensitivity":
+    if made.kind == "contribution":
+        return said + plain(f"The largest contribution is {place}: it {moves} the {made.words} by {amount}.")
+    if made.kind == "sensitivity" and confirmable(made):
         return said + plain(
             f"One grey level more in {place} {moves} the {made.words} by {amount}; no pixel does more."
         )
-    return said + plain(f"The largest contribution is {place}: it {moves} the {made.words} by {amount}.")
+    value_text = f"{number_text(value)} {made.units}"
+    return said + plain(f"The largest value of the map is {place}: {value_text}, for the {made.words}.")
 
 
 def predictions(made: Attribution, key: str) -> None:
@@ -221,8 +239,24 @@ def _bar(one: Prediction) -> Bar:
     )
 
 
+def findings(made: Attribution, view: View) -> None:
+    """Show what the method found out beside the map, and the evidence for it."""
+    for note in made.notes:
+        st.caption(f":material/info: {plain(note)}")
+    evidence(made, view)
+
+
+def confirmable(made: Attribution) -> bool:
+    """Tell whether the map is a derivative on this very image, which a finite difference can confirm."""
+    method = parse("method", made.recipe["method"])
+    return method.tangent(made.point[None], made.point[None]) is not None
+
+
 def evidence(made: Attribution, view: View) -> None:
     """Show whether a finite difference confirms the map; it is computed after the map is on screen."""
+    if not confirmable(made):
+        st.caption("This map is no derivative, so no finite difference can confirm it.")
+        return
     params = {"model": view.model, "target": made.recipe["explained"], "method": made.recipe["method"]}
     arrays = {"values": made.values, "point": made.point}
     job = compute.ask("evidence", "evidence", params, arrays, background=True, wait=0)

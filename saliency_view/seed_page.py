@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from saliency_core.attribution import Attribution
 from saliency_core.grammar import parse
 from saliency_core.images import Image
 from saliency_core.targets import LayerChannel, LayerUnit, OutputSeed, Target
 from saliency_core.workers.jobs import Job
-from saliency_view import compute, panels, pictures, seed_classes, seed_mask, state
+from saliency_view import answer, compute, panels, pictures, seed_classes, seed_mask, state
 from saliency_view.controls import Options, choose
 from saliency_view.explaining import image_params, params_of
 from saliency_view.facts import facts
@@ -39,7 +38,7 @@ def draw() -> None:
     if opened is None:
         return
     st.caption(INTRO)
-    job = compute.ask("explain", "explain", params_of(view, picture, view.target), {"image": picture.pixels})
+    job = answer.ask(params_of(view, picture, view.target), picture.pixels)
     left, right = st.columns([4, 7], gap="medium")
     with left:
         parts = _editor(view, picture, opened, job)
@@ -47,7 +46,10 @@ def draw() -> None:
         if parts:
             _linearity(view, picture, parts)
     with right:
-        _map(view, job)
+        if answer.known(job) is None:
+            answer.wait(job, view, "seed-map", f"Explaining with {facts(view.model).title}")
+        else:
+            answer.draw(job, view, "seed-map")
 
 
 def _editor(view: View, picture: Image, opened: Opened, job: Job) -> Parts:
@@ -163,27 +165,3 @@ def _await(job: Job) -> None:
     if job.ended:
         st.rerun()
     st.caption("Checking that maps add up …")
-
-
-def _map(view: View, job: Job) -> None:
-    """Draw the finished map, or how far it is with the last one dimmed behind."""
-    if job.state == "done":
-        made = panels.attribution(job)
-        st.session_state["seed-shown"] = (job, view)
-        _drawn(made, view)
-        return
-    if job.ended:
-        panels.failure(job)
-        return
-    compute.follow(job, f"Explaining with {facts(view.model).title}")
-    last = st.session_state.get("seed-shown")
-    if last is not None and (last[1].model, last[1].image, last[1].fit) == (view.model, view.image, view.fit):
-        _drawn(panels.attribution(last[0]), view, busy=True)
-
-
-def _drawn(made: Attribution, view: View, *, busy: bool = False) -> None:
-    look = panels.look_controls(view, made.point.shape[2])
-    look = panels.map_viewer(made, look, "seed-map", busy=busy)
-    if not busy:
-        panels.facts_line(made, view)
-        panels.downloads(made, look)

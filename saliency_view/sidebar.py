@@ -25,7 +25,7 @@ from saliency_core.targets import (
 )
 from saliency_view import own_models, pictures, state
 from saliency_view.components.gallery import Shot, gallery
-from saliency_view.controls import Options, choose, settings
+from saliency_view.controls import Options, by_group, choose, settings
 from saliency_view.facts import Facts, entries, facts, suits
 from saliency_view.own_panel import own_model_box
 from saliency_view.panels import shortened
@@ -202,8 +202,9 @@ def _set(target: Target, name: str, value: Any, layers: Layers) -> None:
 def _method(view: View) -> None:
     st.subheader("Method")
     method = parse("method", view.method)
-    offered = {id: cls for id, cls in table("method").items() if not cls.hidden}
-    choose("Method", "method", Options(list(offered), lambda id: offered[id].title), method.id,
+    offered = by_group("method")
+    lines = {id: f"{cls.title} · {cls.group.lower()}" for id, cls in offered.items()}  # type: ignore[attr-defined]
+    choose("Method", "method", Options(list(offered), lines.__getitem__), method.id,
            lambda id: _change(method=offered[id]().spelling), bare=True)  # fmt: skip
     st.caption(plain(method.summary()))
     current = {name: getattr(method, name) for name in specs(method)}

@@ -13,7 +13,7 @@ from saliency_core.images import Image
 from saliency_core.models.anatomy import Layer
 from saliency_core.targets import OUTPUT, LayerChannel, LayerUnit, OutputSeed
 from saliency_core.workers.jobs import Job
-from saliency_view import channel_maps, compute, panels, pictures, state
+from saliency_view import answer, channel_maps, compute, panels, pictures, state
 from saliency_view.components.layers import Row, layer_list
 from saliency_view.components.plane import LARGEST, plane
 from saliency_view.components.tiles import tiles
@@ -202,7 +202,7 @@ def _explained(view: View, picture: Image, unit: LayerUnit) -> None:
     """Draw the cells of the unit's channel, and the gradient of the unit over the image."""
     view = state.current()
     params = params_of(view, picture, unit.spelling)
-    job = compute.ask("explain", "explain", params, {"image": picture.pixels})
+    job = answer.ask(params, picture.pixels)
     found = values_of(view, picture, unit.layer)
     if found is None:
         return
@@ -232,25 +232,14 @@ def _map(
     view: View, job: Job, unit: LayerUnit, layer: Layer, value: float, box: tuple[int, int, int, int]
 ) -> None:
     """Draw the finished map with what it says, or how far it is with the last one dimmed behind."""
-    if job.state == "done":
-        made = panels.attribution(job)
-        frame = None if box == (0, 0, *made.point.shape[:2]) else box  # nothing to tell from the rest
-        st.session_state["unit-shown"] = (job, view, frame)
-        st.markdown(unit_words(unit, layer, value, made, box))
-        look = panels.map_viewer(made, panels.look_controls(view, made.point.shape[2]), "unit-map", box=frame)
-        panels.facts_line(made, view)
-        _to_explain(unit)
-        panels.downloads(made, look)
+    made = answer.known(job)
+    if made is None:
+        answer.wait(job, view, "unit-map", f"Explaining {unit.layer}")
         return
-    if job.ended:
-        panels.failure(job)
-        return
-    compute.follow(job, f"Explaining {unit.layer}")
-    last = st.session_state.get("unit-shown")
-    if last is not None and (last[1].model, last[1].image, last[1].fit) == (view.model, view.image, view.fit):
-        made = panels.attribution(last[0])
-        look = panels.look_controls(view, made.point.shape[2])
-        panels.map_viewer(made, look, "unit-map", busy=True, box=last[2])
+    frame = None if box == (0, 0, *made.point.shape[:2]) else box  # nothing to tell from the rest
+    st.markdown(unit_words(unit, layer, value, made, box))
+    answer.draw(job, view, "unit-map", frame)
+    _to_explain(unit)
 
 
 def _to_explain(unit: LayerUnit) -> None:

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
+from saliency_core.models.anatomy import Field, Layer, Span
+from saliency_core.probe import RuleFacts
+
+COPIES = 256  # of each channel in the layer "copies": a power of two divides without rounding
+ONE_PIXEL = Field(Span(0, 0, 1), Span(0, 0, 1))
 
 
 @dataclass
@@ -20,6 +25,15 @@ class LinearProbe:
     def shape(self) -> tuple[int, int, int]:
         return self.weights.shape
 
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The pixels themselves, and many copies of each channel, whose mean the score takes."""
+        high, wide, channels = self.shape
+        return (
+            Layer("pixels", "pixels:0", (high, wide, channels), "Identity", ONE_PIXEL),
+            Layer("copies", "copies:0", (high, wide, channels * COPIES), "Tile", ONE_PIXEL),
+        )
+
     def score(self, points: Points) -> Array:
         return (points.astype(np.float64) * self.weights).sum((1, 2, 3))
 
@@ -27,7 +41,13 @@ class LinearProbe:
         return np.broadcast_to(self.weights, points.shape).astype(np.float32)
 
     def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
-        return points, self.gradient(points)
+        gradient = self.gradient(points)
+        if layer != "copies":
+            return points, gradient
+        return points.repeat(COPIES, -1), (gradient / np.float32(COPIES)).repeat(COPIES, -1)
+
+    def rule_facts(self, rule: str) -> RuleFacts:
+        return RuleFacts(rule, 0)
 
 
 class QuadraticProbe(LinearProbe):
@@ -68,3 +88,46 @@ def weights(shape: tuple[int, int, int], seed: int = 0) -> Array:
 def points(count: int, shape: tuple[int, int, int], seed: int = 1) -> Points:
     """Return whole grey levels."""
     return np.random.default_rng(seed).integers(0, 256, (count, *shape)).astype(np.float32)
+
+
+@dataclass
+class PooledProbe(LinearProbe):
+    """score = <mix, mean over cells of features>, features = ReLU(every second pixel times weights).
+
+    `weights` are (H, W, C) as for the others and give only the shape; `kernel` is (C, K), `mix` is (K,).
+    """
+
+    kernel: Array = None
+    mix: Array = None
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        high, wide, _ = self.shape
+        every_second = Field(Span(0, 0, 2), Span(0, 0, 2))
+        shape = (-(-high // 2), -(-wide // 2), len(self.mix))
+        pooled = Layer("mean", "mean:0", (len(self.mix),), "Mean")
+        return (Layer("features", "features:0", shape, "Relu", every_second), pooled)
+
+    def _before(self, points: Points) -> Array:
+        return points[:, ::2, ::2].astype(np.float64) @ self.kernel
+
+    def score(self, points: Points) -> Array:
+        return np.maximum(self._before(points), 0).mean((1, 2)) @ self.mix
+
+    def gradient(self, points: Points, rule: str = "") -> Values:
+        before = self._before(points)
+        found = np.zeros(points.shape)
+        found[:, ::2, ::2] = (before > 0) * (self.mix / before[0, ..., 0].size) @ self.kernel.T
+        return found.astype(np.float32)
+
+    def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
+        before = self._before(points)
+        gradient = np.broadcast_to(self.mix / before[0, ..., 0].size, before.shape)
+        return np.maximum(before, 0), gradient
+
+
+def pooled(shape: tuple[int, int, int] = (7, 4, 3), seed: int = 5, features: int = 6) -> PooledProbe:
+    """Return a network of one convolution, a global mean and a dense layer, in quarters."""
+    draw = np.random.default_rng(seed)
+    kernel, mix = draw.integers(-8, 9, (shape[2], features)) / 4, draw.integers(-8, 9, features) / 4
+    return PooledProbe(weights(shape), kernel=kernel, mix=mix)

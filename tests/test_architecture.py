@@ -40,7 +40,17 @@ def test_core_imports(path):
         if inside == "render":
             assert not name.startswith(("saliency_core.engine", "saliency_core.workers")), name
         if inside == "methods" and path.name not in ("__init__.py", "base.py"):
-            allowed = ("arrays", "methods.base", "probe", "registry", "spec")
+            shared = (
+                "arrays",
+                "baselines",
+                "cells",
+                "errors",
+                "paths",
+                "regions",
+                "sampling",
+                "segments",
+            )
+            allowed = (*shared, "methods.base", "probe", "registry", "spec")
             assert not name.startswith("saliency_core") or name.removeprefix("saliency_core.") in allowed, (
                 name
             )

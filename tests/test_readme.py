@@ -122,6 +122,7 @@ def test_every_command_line_example_runs(monkeypatch: pytest.MonkeyPatch, tmp_pa
     commands = [line.removeprefix(prefix) for line in blocks("sh")[2].splitlines()]
     assert [shlex.split(line)[0] for line in commands] == [
         "explain",
+        "recipe",
         "inspect",
         "models",
         "methods",
@@ -135,4 +136,4 @@ def test_every_command_line_example_runs(monkeypatch: pytest.MonkeyPatch, tmp_pa
         with contextlib.redirect_stdout(printed):
             assert main([*shlex.split(line), "--json"]) == 0
         assert "error" not in json.loads(printed.getvalue())
-    assert {file.name for file in tmp_path.iterdir()} == {"assets", "map.npz", "overlay.png"}
+    assert {file.name for file in tmp_path.iterdir()} == {"assets", "map.npz", "overlay.png", "recipe.png"}

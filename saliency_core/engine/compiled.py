@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from saliency_core.arrays import Array
-from saliency_core.engine import backward, fold, nodes, pad, precision, signs
+from saliency_core.engine import backward, fold, nodes, pad, precision, rules, signs
 from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.inspect import Anatomy, examine
 from saliency_core.engine.runtime import tensorflow
@@ -28,7 +28,7 @@ OUTPUT_LEAKS = (KeyError, ValueError)
 class Form:
     """What makes two questions different programs: everything else enters as a tensor."""
 
-    kind: str  # read, channels, score, gradient, top, layer, kernel, carried, back or constant
+    kind: str  # read, channels, score, gradient, top, layer, kernel, carried, back, between or constant
     tensors: tuple[str, ...]
     rows: int
     at: str = ""
@@ -74,6 +74,8 @@ class Compiled:
         if form.kind == "constant":
             known = nodes.constants(self.plain, self._weights)
             return [_wide(np.asarray(known[name])) for name in form.tensors]
+        if form.kind == "between":
+            return [np.array(rules.between(self.plain, self.anatomy.steps, form.tensors), np.float32)]
         with self._lock:
             function = self._functions.get(form)
             if function is None:
@@ -86,11 +88,10 @@ class Compiled:
         return [_wide(one.numpy()) for one in function(*(tf.constant(array, kind) for array in arrays))]
 
     def graph_for(self, names: Sequence[str], rule: str = "") -> Any:
-        """Return the folded graph, or the plain one when a tensor between was asked for."""
-        if rule:
-            raise ModelError(f"There is no backward rule {rule!r}.")
+        """Return the folded graph, or the plain one when a tensor between was asked for; ruled if need be."""
         inside = all(nodes.node_of(name) in self._in_folded for name in names if name)
-        return self.folded if inside else self.plain
+        graph = self.folded if inside else self.plain
+        return rules.patched(graph, self.anatomy.steps, rule) if rule else graph
 
     def _trace(self, form: Form) -> Callable[..., Any]:
         tf = tensorflow()

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from saliency_core.arrays import Array
-from saliency_core.engine import nodes, receptive, signs
+from saliency_core.engine import activations, nodes, receptive, signs
 from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.runtime import tensorflow
 from saliency_core.errors import ModelError, TargetError
-from saliency_core.models.anatomy import WHOLE, Field, Head, Layer, Signs
+from saliency_core.models.anatomy import WHOLE, Activation, Field, Head, Layer, Signs
 
 PASSING = {"Identity", "Reshape", "Squeeze", "Cast", "ExpandDims"}
 HEADS = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Sigmoid": "sigmoid"}
@@ -57,6 +57,7 @@ class Anatomy:
     first: FirstConvolution | None  # that sees the image
     batch: int  # images that go through at once, 0 for any number
     signs: Signs = Signs()
+    steps: tuple[Activation, ...] = ()  # the nonlinear ones that depend on the image
 
     def find(self, name: str) -> Layer:
         """Return a layer by its name or any tensor by its own; raises TargetError with the nearest names."""
@@ -92,6 +93,7 @@ def examine(frozen: Frozen, graph: Any, constants: Mapping[str, Array]) -> Anato
         first=_first_convolution(graph, set(constants)),
         batch=frozen.batch,
         signs=signs.read(frozen, graph, depends, floats, dict(constants)),
+        steps=activations.read(graph, depends, constants),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
+from saliency_core.engine import rules
 from saliency_core.engine.compiled import Compiled, Form
 from saliency_core.engine.inspect import Anatomy
-from saliency_core.errors import SaliencyError, TargetError
+from saliency_core.errors import ModelError, SaliencyError, TargetError
 from saliency_core.models.anatomy import Head, Layer
+from saliency_core.probe import RuleFacts
 from saliency_core.targets import OUTPUT, Question, TopClass
 
+HALF_RELUS = ("hard sigmoid",)  # made of a ReLU6, and no rectifier
 NO_DOUBLE = (ValueError, TypeError, NotImplementedError, SaliencyError, RuntimeError)
 
 
@@ -72,6 +76,13 @@ class EngineProbe:
         self.tensors = tuple(question.seeds)
         self._seeds = [seed[None] for seed in question.seeds.values()]
 
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Layers computed before what is asked, in order; all of them where that is no layer's tensor."""
+        known = self._compiled.anatomy.layers
+        asked = [place for place, layer in enumerate(known) if layer.tensor in self.tensors]
+        return known[: max(asked)] if asked else known
+
     def _form(self, kind: str, rows: int, at: str = "", rule: str = "") -> Form:
         return Form(kind, self.tensors, rows, at, rule, self._double)
 
@@ -100,7 +111,29 @@ class EngineProbe:
         """Return the derivative of each score by each raw pixel, (B, H, W, C) float32."""
         if not self.tensors:
             return np.zeros(points.shape, np.float32)
+        if rule:
+            self._changes_something(rule)
         return np.concatenate([part[1] for part in self._in_chunks(points, "gradient", rule=rule)])
+
+    def rule_facts(self, rule: str) -> RuleFacts:
+        """Count what a backward rule changes between the pixels and the tensors that are asked."""
+        rules.known(rule)
+        steps = self._compiled.anatomy.steps
+        (inside,) = self._compiled.run(Form("between", self.tensors, 1)) if self.tensors else ((),)
+        asked = [step for step, there in zip(steps, inside, strict=False) if there]
+        others = Counter(step.kind for step in asked if not step.before)
+        left = sum(count for kind, count in others.items() if kind in HALF_RELUS)
+        return RuleFacts(rule, sum(bool(step.before) for step in asked), left, tuple(others.most_common()))
+
+    def _changes_something(self, rule: str) -> None:
+        facts = self.rule_facts(rule)
+        if facts.patched == 0:
+            named = ", ".join(f"{count} {kind}" for kind, count in facts.others) or "no activation at all"
+            raise ModelError(
+                f"The rule {rule} changes ReLUs, and there is none between the pixels and what is explained "
+                f"({named}).",
+                "It would give the plain gradient: choose the method gradient, or another layer.",
+            )
 
     def full(self, point: Points) -> tuple[float, Values, list[Array]]:
         """Return score, gradient and head of one point (1, H, W, C) from a single call."""
@@ -121,6 +154,7 @@ class Remembered:
         self.base, self._point, self._score, self._gradient = base, point, score, gradient
         self.shape, self.chunk = base.shape, base.chunk
         self.question = base.question
+        self.layers = base.layers
 
     def _is_clean(self, points: Points) -> bool:
         return len(points) == 1 and (points[0] is self._point or np.array_equal(points[0], self._point))
@@ -138,6 +172,10 @@ class Remembered:
     def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
         """Pass on."""
         return self.base.at_layer(points, layer)
+
+    def rule_facts(self, rule: str) -> RuleFacts:
+        """Pass on."""
+        return self.base.rule_facts(rule)
 
 
 def ask(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 from saliency_core.arrays import Array, Points, Values
+from saliency_core.cells import STRETCHED, Cells
 from saliency_core.errors import SettingError
 from saliency_core.kinds import kind
 from saliency_core.probe import Probe
@@ -62,6 +63,11 @@ class Method(Registered):
     def notes(self, probe: Probe) -> tuple[str, ...]:
         """Return what a reader should know of the map beside its numbers, one sentence each."""
         return ()
+
+    def cells(self, probe: Probe) -> Cells:
+        """Return where the numbers of a coarse map lie on the image; a wrapper has the cells of its base."""
+        base = getattr(self, "base", None)
+        return base.cells(probe) if isinstance(base, Method) else STRETCHED
 
     def tangent(self, points: Points, directions: Points) -> Points | None:
         """Return the pixel moves along which the score must change by <values, directions>.

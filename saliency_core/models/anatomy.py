@@ -117,6 +117,19 @@ class Rectifier:
 
 
 @dataclass(frozen=True)
+class Activation:
+    """One nonlinear step: its layer, its kind in words, and the tensors before and behind it.
+
+    `before` is empty where it is no rectifier: backward rules leave it as it is.
+    """
+
+    name: str
+    kind: str
+    before: str
+    behind: str
+
+
+@dataclass(frozen=True)
 class Norm:
     """The first batch norm: the tensor it takes, and what it met in training, channel by channel."""
 

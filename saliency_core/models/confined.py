@@ -83,6 +83,8 @@ class Elsewhere:
                 return [pixels]
             case "constant":
                 return [None for _ in form.tensors]
+            case "between":
+                return [(len(anatomy.steps),)]
         return [(rows,)]
 
     def close(self) -> None:

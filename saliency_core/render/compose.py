@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from saliency_core.arrays import Array, Bytes8, Float, read_only
+from saliency_core.cells import STRETCHED, Cells, enlarged
 from saliency_core.errors import ImageError
 from saliency_core.render.look import Look
 from saliency_core.render.numbers import number_text
 from saliency_core.render.palettes import DIVERGING, palette
-from saliency_core.render.reduce import reduce_channels
+from saliency_core.render.reduce import indistinct, reduce_channels
 from saliency_core.render.scale import explain_flat, is_flat, limit
 
 SLIDE = 800  # pixels of the longer side that a picture needs on a slide
@@ -68,8 +69,8 @@ def render(attribution_or_values: Any, image_pixels: Bytes8, look: Look, units: 
 
     Takes an attribution, or values (H, W, C) or (h, w) with their `units`; the image is uint8,
     (H, W, 1) or (H, W, 3). The scale belongs to the map as given; a map smaller than the image is then
-    enlarged by bilinear interpolation. Raises ImageError if the map is larger, and what `reduce_channels`
-    raises.
+    enlarged, smoothly or in blocks, with its numbers where the attribution's cells lie. Raises ImageError
+    if the map is larger, and what `reduce_channels` raises.
     """
     values = np.asarray(getattr(attribution_or_values, "values", attribution_or_values))
     unit = units or getattr(attribution_or_values, "units", "")
@@ -77,8 +78,11 @@ def render(attribution_or_values: Any, image_pixels: Bytes8, look: Look, units: 
     reduced = reduce_channels(values, look)
     end = look.limit or limit(reduced, look.clip)
     chosen = palette(look.palette)
-    shown = enlarge(reduced, *photo.shape[:2])
-    rgba = layer(shown, end, chosen.lut, chosen.family, look.opacity, look.threshold)
+    cells = getattr(attribution_or_values, "cells", STRETCHED)
+    shown = enlarge(reduced, photo.shape[0], photo.shape[1], cells, look.smooth)
+    error = getattr(attribution_or_values, "error", None) if look.faded else None
+    faint = cover(indistinct(values, error, look), photo.shape[0], photo.shape[1], cells)
+    rgba = layer(shown, end, chosen.lut, chosen.family, look.opacity, look.threshold, faint)
     return Rendered(
         map=read_only(shown),
         limit=end,
@@ -93,14 +97,20 @@ def render(attribution_or_values: Any, image_pixels: Bytes8, look: Look, units: 
 
 
 def layer(
-    map2d: Float, limit: float, lut: Bytes8, family: str, opacity: float, threshold: float
+    map2d: Float,
+    limit: float,
+    lut: Bytes8,
+    family: str,
+    opacity: float,
+    threshold: float,
+    faint: Array | None = None,
 ) -> NDArray[np.uint8]:
-    """Return colour and weight of every pixel, (H, W, 4) uint8.
+    """Return colour and weight of every pixel, (H, W, 4) uint8; what is `faint` (H, W) gets no weight.
 
     All in float64, with v a value of the map and n = 255 (sequential) or 128 (diverging):
 
         t = min(1, max(-1, v / limit)), or 0 if the limit is 0
-        t = 0 if abs(t) < threshold
+        t = 0 if abs(t) < threshold or faint
         m = floor(abs(t) * n + 0.5)
         index = m if sequential, 128 + m if diverging and t >= 0, 128 - m if diverging and t < 0
         colour = lut[index]
@@ -110,6 +120,8 @@ def layer(
         t = np.clip(map2d.astype(np.float64) / limit, -1, 1) if limit else np.zeros(map2d.shape)
     size = np.abs(t)
     size[size < threshold] = 0
+    if faint is not None:
+        size[faint] = 0
     index = np.floor(size * LEVELS[family] + 0.5).astype(np.int16)
     if family == DIVERGING:
         index = 128 + np.where(t < 0, -index, index)
@@ -131,17 +143,26 @@ def over(photo: Bytes8, rgba: Bytes8) -> NDArray[np.uint8]:
     return ((photo * (255 - alpha) + rgba[..., :3] * alpha + 127) // 255).astype(np.uint8)
 
 
-def enlarge(map2d: Float, height: int, width: int) -> Float:
-    """Return the map at the size of the image: bilinear, pixel centres at half coordinates."""
-    if map2d.shape == (height, width):
+def enlarge(map2d: Float, height: int, width: int, cells: Cells = STRETCHED, smooth: bool = True) -> Float:
+    """Return the map at the size of the image: bilinear, pixel centres at half coordinates; or in blocks.
+
+    Without `cells` the map reaches from edge to edge.
+    """
+    if map2d.shape == (height, width) and cells == STRETCHED:
         return map2d
     if map2d.shape[0] > height or map2d.shape[1] > width:
         raise ImageError(
             f"The map has {map2d.shape[0]} x {map2d.shape[1]} pixels, the image only {height} x {width}.",
             "Draw it over the image as the model sees it: model.prepare(image).",
         )
-    wide = Image.fromarray(map2d).resize((width, height), Image.Resampling.BILINEAR)
-    return np.array(wide, np.float32)
+    return enlarged(map2d, height, width, cells, smooth)
+
+
+def cover(mask: Array | None, height: int, width: int, cells: Cells = STRETCHED) -> Array | None:
+    """Return a mask at the size of the image: each pixel takes that of the cell it lies in."""
+    if mask is None or mask.shape == (height, width):
+        return mask
+    return np.asarray(enlarge(mask.astype(np.float32), height, width, cells, smooth=False) > 0)
 
 
 def overlay_png(rendered: Rendered, side: int = 0) -> bytes:

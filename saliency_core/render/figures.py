@@ -68,7 +68,7 @@ def figure(attribution: Drawable, image: Bytes8, look: Look, title: str = "") ->
 
     panels = (("Image", image), ("Map", rendered.rgba[..., :3]), ("Map over image", rendered.overlay))
     for at, (name, pixels) in enumerate(panels):
-        _panel(axes(MARGIN + at * (PANEL + GAP), PANEL), pixels, name)
+        panel(axes(MARGIN + at * (PANEL + GAP), PANEL), pixels, name)
     _bar(axes(MARGIN + 3 * PANEL + 3 * GAP, BAR), rendered)
     _write(drawn, 1 - 0.16 / total, plain(title), size=11, color=INK)
     _write(drawn, (below - 0.14) / total, "\n".join(caption), size=SMALL, color=FAINT, family=CAPTION_FONT)
@@ -102,7 +102,8 @@ def _write(drawn: Figure, top: float, text: str, **font: Any) -> None:
     drawn.text(left, top, text, verticalalignment="top", linespacing=LINE / 1.2, parse_math=False, **font)
 
 
-def _panel(axes: Axes, pixels: Array, name: str) -> None:
+def panel(axes: Axes, pixels: Array, name: str) -> None:
+    """Draw pixels under their name, with no ticks."""
     shown = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
     axes.imshow(shown, interpolation="none")
     axes.set_title(name, size=8, color=FAINT, loc="left", pad=4)

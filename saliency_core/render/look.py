@@ -9,7 +9,7 @@ from saliency_core import kinds
 from saliency_core.errors import SettingError
 from saliency_core.registry import Registered, register
 from saliency_core.render.palettes import DIVERGING, SEQUENTIAL, palette, palettes
-from saliency_core.spec import Choice, Integer, Real, param
+from saliency_core.spec import Choice, Flag, Integer, Real, param
 
 AUTO = "auto"
 
@@ -104,6 +104,21 @@ class Look(Registered):
             help="In grey, every colour on the picture is the map's; in colour, the two mix.",
             options=("grey", "colour"),
             titles=("Grey", "Colour"),
+        )
+    )
+    faded: bool = param(
+        Flag(
+            False,
+            title="Fade noise",
+            help="Leaves out pixels whose value is below two standard errors: more samples may bring them "
+            "back. Only maps that are a mean of samples have such an error.",
+        )
+    )
+    smooth: bool = param(
+        Flag(
+            True,
+            title="Smooth",
+            help="A coarse map is drawn as a surface through its numbers; off, each number is a block.",
         )
     )
 

@@ -13,6 +13,7 @@ from saliency_core.errors import NotFiniteError, SettingError
 from saliency_core.render.look import Look
 
 Numbers = NDArray[np.floating[Any]]
+CERTAIN = 2.0  # standard errors that a value must reach to be told from noise
 ROUNDING = float(np.finfo(np.float32).eps)
 
 
@@ -26,6 +27,25 @@ def reduce_channels(values: Array, look: Look) -> Float:
     with np.errstate(over="ignore", invalid="ignore"):
         one = _finite(signed_map(values, look).astype(np.float32))
     return _SIGNS[look.sign](one)
+
+
+def indistinct(values: Array, error: Array | None, look: Look) -> NDArray[np.bool_] | None:
+    """Return which pixels (H, W) lie below two standard errors, or None where that is not known.
+
+    error: the standard error of each of the values. Channels that are added up may err together, so their
+    errors are added up as well; of the largest channel, and of one channel, it is that channel's own.
+    """
+    if error is None:
+        return None
+    sizes = np.abs(signed_map(values, look))
+    if np.ndim(error) == 2:
+        return np.asarray(sizes < CERTAIN * error)
+    if look.reduce == "max_abs":
+        at = np.abs(values).argmax(-1, keepdims=True)
+        one: Array = np.take_along_axis(np.asarray(error), at, -1)[..., 0]
+    else:
+        one = signed_map(np.asarray(error), look)
+    return np.asarray(sizes < CERTAIN * one)
 
 
 def signed_map(values: Array, look: Look) -> Numbers:

@@ -8,6 +8,8 @@ from typing import Any
 
 from saliency_core.arrays import Array
 from saliency_core.attribution import Attribution, Prediction
+from saliency_core.cells import Cells
+from saliency_core.revive import revive
 
 SHOWN = 10  # classes that travel with a map
 STATE = "state "
@@ -22,6 +24,7 @@ def answer(made: Attribution, **recipe: Any) -> Answer:
         "recipe": {**made.recipe, **recipe},
         "facts": dict(made.facts),
         "notes": list(made.notes),
+        "cells": asdict(made.cells),
         "predictions": [asdict(one) for one in made.predictions[:SHOWN]],
     }
     arrays = {"values": made.values, "point": made.point}
@@ -41,5 +44,6 @@ def attribution(message: Mapping[str, Any], arrays: Mapping[str, Array]) -> Attr
         error=arrays.get("error"),
         facts=message["facts"],
         notes=tuple(message["notes"]),
+        cells=revive(Cells, message.get("cells", {})),
         state={name.removeprefix(STATE): array for name, array in arrays.items() if name.startswith(STATE)},
     )

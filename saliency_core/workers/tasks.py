@@ -15,8 +15,10 @@ from saliency_core.engine.compiled import Form
 from saliency_core.explanation import evidence_for, explain
 from saliency_core.grammar import parse
 from saliency_core.images import Image
+from saliency_core.models.anatomy import Layer
 from saliency_core.models.model import Model
 from saliency_core.models.opening import FIRST_MODEL, open_model
+from saliency_core.probe import RuleFacts
 from saliency_core.revive import revive
 from saliency_core.workers.answers import Answer, answer, attribution
 from saliency_core.workers.brought import at_hand, brought
@@ -217,6 +219,12 @@ class SharingProbe:
         """A round of chunks, so that progress is told between rounds and others can help within one."""
         return 4 * self.own_chunk
 
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Layers between the image and what is asked."""
+        found: tuple[Layer, ...] = self.base.layers
+        return found
+
     def score(self, points: Points) -> Array:
         """Return the score of each point, (B,) float64."""
         return self._shared("score", points)
@@ -228,6 +236,11 @@ class SharingProbe:
     def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
         """Pass on: inner tensors are too large to travel."""
         found: tuple[Array, Array] = self.base.at_layer(points, layer)
+        return found
+
+    def rule_facts(self, rule: str) -> RuleFacts:
+        """Pass on."""
+        found: RuleFacts = self.base.rule_facts(rule)
         return found
 
     def _shared(self, what: str, points: Points, *rule: str) -> Array:

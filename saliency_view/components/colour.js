@@ -40,6 +40,10 @@ function valueAt(shown, row, column) {
   return shown.arrays.values.data[cellOf(shown, row, column)];
 }
 
+function isFaint(shown, row, column) {
+  return Boolean(shown.arrays.faint?.data[cellOf(shown, row, column)]);
+}
+
 function photoPicture(photo, grey) {
   const [rows, columns, depth] = photo.shape;
   const { data } = photo;
@@ -60,10 +64,12 @@ function composed(shown, lut, { opacity, threshold, backdrop }) {
   const picture = photoPicture(shown.arrays.photo, backdrop === "grey");
   const { data, width } = picture;
   const { data: values } = shown.arrays.values;
+  const faint = shown.arrays.faint?.data;
   for (let at = 0; at < data.length / 4; at++) {
-    const share = shareOf(values[cellOf(shown, Math.floor(at / width), at % width)], limit);
+    const cell = cellOf(shown, Math.floor(at / width), at % width);
+    const share = shareOf(values[cell], limit);
     const size = Math.abs(share);
-    const alpha = size < threshold ? 0 : Math.floor(255 * opacity * size + 0.5);
+    const alpha = size < threshold || faint?.[cell] ? 0 : Math.floor(255 * opacity * size + 0.5);
     const from = 3 * paletteIndex(family, share);
     for (let i = 0; i < 3; i++) {
       data[4 * at + i] = Math.floor((data[4 * at + i] * (255 - alpha) + lut.data[from + i] * alpha + 127) / 255);
@@ -78,8 +84,10 @@ function mapPicture(shown, lut, { threshold }) {
   const [rows, columns] = shown.arrays.photo.shape;
   const picture = new ImageData(columns, rows);
   for (let at = 0; at < rows * columns; at++) {
-    const share = shareOf(shown.arrays.values.data[cellOf(shown, Math.floor(at / columns), at % columns)], limit);
-    const from = 3 * paletteIndex(family, Math.abs(share) < threshold ? 0 : share);
+    const cell = cellOf(shown, Math.floor(at / columns), at % columns);
+    const share = shareOf(shown.arrays.values.data[cell], limit);
+    const hidden = Math.abs(share) < threshold || shown.arrays.faint?.data[cell];
+    const from = 3 * paletteIndex(family, hidden ? 0 : share);
     picture.data.set([lut.data[from], lut.data[from + 1], lut.data[from + 2], 255], 4 * at);
   }
   return picture;

@@ -242,7 +242,7 @@ class Viewer {
     return {
       pixel: `row ${row}, column ${column}`,
       photo: colours.length === 1 ? `gray ${colours[0]}` : named(colours).join("   "),
-      value: this.valueText(value),
+      value: this.valueText(value) + (isFaint(this.shown, row, column) ? " (not told from noise)" : ""),
       channels: spread.length > 1 ? channelLines(spread) : "",
     };
   }

@@ -80,6 +80,7 @@ def viewer(
     ends: tuple[str, str] = ("", ""),
     beyond: str = "",
     box: Box | None = None,
+    faint: np.ndarray | None = None,
 ) -> ViewerState:
     """Mount the viewer and return what the visitor has chosen.
 
@@ -90,7 +91,8 @@ def viewer(
     `quantity` names the values in the readout; `negated` says that they are sizes of negative numbers and
     get their minus back in words. `ends` says what the two ends of the scale mean, `beyond` what does not fit
     on it. `busy` dims the picture while the next one is computed. `box` is drawn as a frame: top, left,
-    bottom and right in pixels of the photo, the last two not included.
+    bottom and right in pixels of the photo, the last two not included. `faint`, bool (h, w), is not drawn
+    and read as not to be told from noise.
 
     palette, opacity, threshold, backdrop and selected are where the page wants the controls; the visitor
     moves them from there without the server, and the page overrules the visitor by asking for something
@@ -101,6 +103,8 @@ def viewer(
     offered = [choice for choice in choices if choice.family == family]
     photo = _checked_photo(photo)
     arrays = _checked_maps(photo, values, channels)
+    if faint is not None:
+        arrays["faint"] = _checked_mask(faint, values)
     arrays |= {f"lut_{place}": _checked_lut(choice) for place, choice in enumerate(offered)}
     given = {
         "palette": palette,
@@ -208,6 +212,12 @@ def _checked_maps(
         if name in arrays and not np.isfinite(arrays[name]).all():
             raise ValueError(f"The viewer's {name} must be finite.")
     return arrays
+
+
+def _checked_mask(faint: np.ndarray, values: np.ndarray) -> np.ndarray:
+    if faint.dtype != np.bool_ or faint.shape != values.shape:
+        raise ValueError(f"What is faint is bool {values.shape}, not {faint.dtype} {faint.shape}.")
+    return faint.astype(np.uint8)
 
 
 def _checked_lut(choice: Palette) -> np.ndarray:

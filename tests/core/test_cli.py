@@ -156,3 +156,17 @@ def test_an_answer_comes_without_the_talk_of_tensorflow_and_names_its_model():
     assert done.returncode == 0
     assert done.stderr == ""
     assert done.stdout.startswith("Handwritten digits (digits) on digit_7.png\n")
+
+
+@pytest.mark.engine
+def test_the_recipe_is_drawn_for_three_methods_or_one(tmp_path, capsys):
+    out = tmp_path / "recipe.png"
+    assert main(["recipe", "digits", SEVEN, "-o", str(out), "--target", "class_logit(7)", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [one["method"] for one in told["methods"]] == ["gradient()", "guided_backprop()", "deconvnet()"]
+    assert "ReLUs patched" in told["methods"][1]["notes"][0]
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert main(["recipe", "digits", SEVEN, "-o", str(out), "--method", "gradient()"]) == 0
+    assert capsys.readouterr().out.endswith(f"gradient()\nwrote {out}\n")
+    assert main(["recipe", "digits", SEVEN, "-o", "recipe.txt"]) == 2
+    assert "names no kind of picture" in capsys.readouterr().err

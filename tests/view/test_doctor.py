@@ -157,7 +157,9 @@ def test_the_doctor_is_asked_why_there_is_no_map(
     monkeypatch.setattr(panels, "failure", lambda job: calls.append("failure"))
     monkeypatch.setattr(explaining, "doctor", lambda *given: calls.append("doctor"))
     view = View(model="digits", image="digit_7", target="top_class()", method="gradient()")
-    job: Any = SimpleNamespace(state=state, ended=True, error=error, retryable=retryable)
+    job: Any = SimpleNamespace(
+        state=state, ended=True, error=error, retryable=retryable, result=None, partial=None
+    )
     explaining._answer(view, Image(PIXELS, "a", "b", "PNG"), job, {})
     assert calls == (["failure", "doctor"] if looks else ["failure"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +17,7 @@ from saliency_core.errors import DownloadError, TargetError, WorkerError
 from saliency_core.grammar import parse
 from saliency_core.render.compose import SLIDE, overlay_png, render
 from saliency_core.render.look import Look
+from saliency_core.workers import answers
 from saliency_core.workers.job import Result
 from saliency_core.workers.run import CrashError
 from saliency_view import panels, pictures, state
@@ -91,13 +92,14 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
 
 
 def test_a_result_comes_back_as_the_attribution_it_was() -> None:
-    one = made(spike(0.5))
-    message = {
-        "predictions": [asdict(row) for row in one.predictions],
-        **{name: getattr(one, name) for name in ("kind", "score", "units", "words", "recipe", "seconds")},
-    }
-    arrays = {"values": one.values, "point": one.point}
-    back: Any = panels.attribution(SimpleNamespace(result=Result(message, arrays, "", 0.0)))  # type: ignore[arg-type]
+    noise = np.abs(spike(0.1))
+    one = replace(made(spike(0.5)), done=3, total=5, error=noise, facts={"gap": 0.5}, notes=("n",),
+                  state={"sum": spike(2.0)})  # fmt: skip
+    result = Result(*answers.answer(one), "", 0.0)
+    back: Any = panels.attribution(SimpleNamespace(result=None, partial=result))  # type: ignore[arg-type]
+    assert (back.done, back.total, back.facts, back.notes) == (3, 5, {"gap": 0.5}, ("n",))
+    np.testing.assert_array_equal(back.error, noise)
+    np.testing.assert_array_equal(back.state["sum"], spike(2.0))
     assert back.predictions == one.predictions
     assert (back.words, back.units, back.recipe) == (one.words, one.units, one.recipe)
     np.testing.assert_array_equal(back.values, one.values)

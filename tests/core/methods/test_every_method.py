@@ -134,23 +134,32 @@ def test_every_setting_moves_the_map(method):
     probe, batch = SineProbe(weights(SHAPE)), points(1, SHAPE)
     plain = run(method, probe, batch)
     for name, spec in specs(method).items():
-        other = _another(spec, getattr(method, name))
-        if other is not None:
-            moved = run(dataclasses.replace(method, **{name: other}), probe, batch)
-            assert not np.array_equal(plain, moved), f"{name} changes nothing"
+        others = [
+            dataclasses.replace(method, **{name: other}) for other in _others(spec, getattr(method, name))
+        ]
+        moved = (not np.array_equal(plain, run(other, probe, batch)) for other in others)
+        assert not others or any(moved), f"{name} changes nothing"
 
 
-def _another(spec, value):
+def _others(spec, value):
+    """Return other values of a setting, of which one at least must show in the map."""
     match spec:
         case Flag():
-            return not value
+            return [not value]
         case Choice():
-            return next(option for option in spec.options if option != value)
+            return [option for option in spec.options if option != value]
         case Integer() | Real():
-            return value + 1 if spec.high is None or value + 1 <= spec.high else value - 1
+            steps = (value + 1, value - 1, value + spec.step, value - spec.step)
+            low, high = (
+                (-np.inf if spec.low is None else spec.low),
+                (np.inf if spec.high is None else spec.high),
+            )
+            return [step for step in steps if low <= step <= high]
         case Part(of="method"):
-            return next(method for method in METHODS.values() if method.id != value.id)
-    return None
+            return [one for one in METHODS.values() if one.id != value.id and one.kind == value.kind]
+        case Part():
+            return [cls() for id, cls in table(spec.of).items() if id != value.id]
+    return []
 
 
 @every_method

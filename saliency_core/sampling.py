@@ -1,0 +1,165 @@
+"""What sampling methods share: seeded noise, rounds that fill the probe's chunks, running moments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from saliency_core.arrays import Array, Float, Points, Values
+from saliency_core.methods.base import Method, Refining, Sketch
+from saliency_core.methods.gradient import Gradient
+from saliency_core.probe import Probe
+from saliency_core.spec import Flag, Integer, Part, Real, param
+
+BRIGHTEST = 255.0
+LARGEST_SEED = 2**32 - 1
+
+
+def spans(done: int, total: int, at_once: int) -> Iterator[tuple[int, int]]:
+    """Yield the rounds that are asked together, as (first, end), without a single one left over.
+
+    One point alone goes through another compiled form than several, whose last bits may differ.
+    """
+    at_once = max(2, at_once)
+    while done < total:
+        end = min(total, done + at_once)
+        if total - end == 1:
+            end = total
+        yield done, end
+        done = end
+
+
+def in_company(base: Method, probe: Probe, points: Points) -> Values:
+    """Return the maps of points, where a single point is asked twice so that it is not alone."""
+    if len(points) > 1:
+        return base.attribute(probe, points)
+    return base.attribute(probe, np.repeat(points, 2, 0))[:1]
+
+
+def rounds_at_once(probe: Probe, points: Points, cost: int) -> int:
+    """Return how many rounds of such a cost fill what the probe takes at once."""
+    return max(1, probe.chunk // (len(points) * max(1, cost)))
+
+
+def drawn(seed: int, sample: int, shape: tuple[int, ...]) -> Float:
+    """Return the standard normal noise of one sample: the same whatever was drawn before it."""
+    return np.random.default_rng([seed, sample]).standard_normal(shape, np.float32)
+
+
+def spread_of(points: Points, percent: float) -> Float:
+    """Return a share of each point's own range in grey levels, (B,)."""
+    rows = points.reshape(len(points), -1)
+    return ((rows.max(1) - rows.min(1)) * np.float32(percent / 100)).astype(np.float32)
+
+
+class Moments:
+    """Mean and variance of maps that come one after another, in float64; any cut gives the same bits."""
+
+    def __init__(self, state: dict[str, Array] | None = None) -> None:
+        self.count = int(state["count"][0]) if state else 0
+        self.mean: Any = state["mean"].copy() if state else 0.0
+        self.squares: Any = state["squares"].copy() if state else 0.0
+
+    def add(self, values: Values) -> None:
+        """Take in one more map, by Welford's recurrence."""
+        self.count += 1
+        away = values.astype(np.float64)
+        away -= self.mean
+        self.mean = self.mean + away / self.count
+        away *= away
+        away *= (self.count - 1) / self.count
+        self.squares = self.squares + away
+
+    @property
+    def variance(self) -> Array:
+        """The unbiased variance, n/(n-1) times the mean square distance from the mean."""
+        return np.asarray(self.squares / max(1, self.count - 1))
+
+    @property
+    def error(self) -> Values | None:
+        """The standard error of the mean; None while there is one map only."""
+        if self.count < 2:
+            return None
+        return np.sqrt(self.variance / self.count).astype(np.float32)
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """What is needed to go on."""
+        return {"count": np.array([self.count]), "mean": self.mean, "squares": self.squares}
+
+
+@dataclass(frozen=True)
+class Sampling(Refining):
+    """A base method on noisy copies of the image; a subclass says what becomes of the maps.
+
+    The noise is normal, its standard deviation a share of the image's own range of raw pixel values, as in
+    the reference implementation of SmoothGrad; other tools take an absolute one. The noise of sample i comes
+    from (seed, i) alone, so that more samples or another spread keep what was drawn.
+    """
+
+    group: ClassVar[str] = "Sampling"
+    rounds: ClassVar[str] = "samples"
+
+    base: Method = param(Part(Gradient(), title="Base", help="The method that sees the noisy images."))
+    samples: int = param(Integer(50, low=2, high=1000, title="Samples", help="How many noisy images."))
+    noise: float = param(
+        Real(
+            15.0,
+            low=0.0,
+            high=100.0,
+            step=1.0,
+            unit="%",
+            title="Noise",
+            help="Standard deviation of the noise, as a share of the image's range of pixel values.",
+        )
+    )
+    clip: bool = param(
+        Flag(False, title="Keep within 0 to 255", help="Cut noisy pixels off at black and white.")
+    )
+    seed: int = param(Integer(0, low=0, high=LARGEST_SEED, title="Seed", help="Which noise is drawn."))
+
+    @property
+    def cost(self) -> int:
+        return self.samples * self.base.cost
+
+    def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
+        moments = Moments(begun.state if begun else None)
+        spread = spread_of(points, self.noise)
+        facts, notes = {"noise": float(spread[0])}, self._notes(float(spread[0]))
+        at_once = rounds_at_once(probe, points, self.base.cost)
+        for first, end in spans(moments.count, self.samples, at_once):
+            maps = in_company(self.base, probe, self.noisy(points, spread, range(first, end)))
+            for one in maps.reshape(end - first, len(points), *maps.shape[1:]):
+                moments.add(self.taken(one))
+            values, error = self.found(moments)
+            yield Sketch(values, end, self.samples, error, facts, notes, moments.state)
+        if begun and begun.done == self.samples:
+            yield replace(begun, facts=facts, notes=notes)
+
+    def noisy(self, points: Points, spread: Float, samples: range) -> Points:
+        """Return every point with the noise of each sample, sample after sample, (samples * B, H, W, C)."""
+        points = points.astype(np.float32, copy=False)
+        found = np.empty((len(samples), *points.shape), np.float32)
+        for place, sample in enumerate(samples):
+            normal = drawn(self.seed, sample, points.shape[1:])
+            for row, point in enumerate(points):
+                np.multiply(normal, spread[row], out=found[place, row])
+                found[place, row] += point
+        if self.clip:
+            np.clip(found, 0, BRIGHTEST, out=found)
+        return found.reshape(-1, *points.shape[1:])
+
+    def taken(self, values: Values) -> Values:
+        """Return what is averaged of one map."""
+        return values
+
+    def found(self, moments: Moments) -> tuple[Values, Values | None]:
+        """Return the map so far and its standard error."""
+        return np.asarray(moments.mean, np.float32), moments.error
+
+    def _notes(self, spread: float) -> tuple[str, ...]:
+        kept = ", cut off at black and white" if self.clip else ""
+        return (f"Noise of {spread:.1f} grey levels ({self.noise:g} % of the image's range){kept}.",)
