@@ -89,7 +89,8 @@ BIBLIOGRAPHY = {
     ),
     "erion2021": Reference(
         ("Gabriel Erion", "Joseph D. Janizek", "Pascal Sturmfels", "Scott M. Lundberg", "Su-In Lee"),
-        "Improving Performance of Deep Learning Models with Axiomatic Attribution Priors and Expected Gradients",
+        "Improving Performance of Deep Learning Models with Axiomatic Attribution Priors and "
+        "Expected Gradients",
         "Nature Machine Intelligence",
         2021,
         f"{ARXIV}1906.10670",

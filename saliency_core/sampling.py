@@ -52,7 +52,7 @@ def drawn(seed: int, sample: int, shape: tuple[int, ...]) -> Float:
 def spread_of(points: Points, percent: float) -> Float:
     """Return a share of each point's own range in grey levels, (B,)."""
     rows = points.reshape(len(points), -1)
-    return ((rows.max(1) - rows.min(1)) * np.float32(percent / 100)).astype(np.float32)
+    return np.asarray((rows.max(1) - rows.min(1)) * np.float32(percent / 100), np.float32)
 
 
 class Moments:
@@ -126,7 +126,7 @@ class Sampling(Refining):
         return self.samples * self.base.cost
 
     def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
-        moments = Moments(begun.state if begun else None)
+        moments = Moments(dict(begun.state) if begun else None)
         spread = spread_of(points, self.noise)
         facts, notes = {"noise": float(spread[0])}, self._notes(float(spread[0]))
         at_once = rounds_at_once(probe, points, self.base.cost)

@@ -13,6 +13,7 @@ from saliency_core.spec import Choice, Flag, Integer, Part, Real, Spec, Text, sp
 from saliency_view.text import plain
 
 GROUPS = ("Gradients", "Sampling", "Paths", "Regions", "Relevance", "Black box")  # order in menus
+PLAINEST = "gradient"
 OnValue = Callable[[Any], None]
 
 
@@ -115,12 +116,14 @@ def _part(setting: _Setting, family: str, label: str) -> None:
 
 
 def by_group(family: str) -> dict[str, type[Registered]]:
-    """Return what can be chosen of a family, by id, those of one group together."""
-    offered = [(id, cls) for id, cls in table(family).items() if not cls.hidden]
-    groups = list(dict.fromkeys(getattr(cls, "group", "") for _, cls in offered))
-    order = {name: place for place, name in enumerate(GROUPS)}
-    groups.sort(key=lambda name: order.get(name, len(order)))
-    return {id: cls for group in groups for id, cls in offered if getattr(cls, "group", "") == group}
+    """Return what can be chosen of a family, by id: those of one group together, the plainest first."""
+    offered = {id: cls for id, cls in table(family).items() if not cls.hidden}
+
+    def place(id: str) -> tuple[int, bool]:
+        group = getattr(offered[id], "group", "")
+        return GROUPS.index(group) if group in GROUPS else len(GROUPS), id != PLAINEST
+
+    return {id: offered[id] for id in sorted(offered, key=place)}
 
 
 def _number(setting: _Setting, label: str, high: int | None) -> None:
