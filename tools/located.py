@@ -87,7 +87,6 @@ def _finding(model: Any, method: str, scene: Scene, seed: int) -> Finding:
     seconds = time.perf_counter() - started
     if heat is None:
         return Finding((0, 0, 0), (0, 0, 0), seconds, False, refused)
-    heat = enlarge(heat, *scene.mask.shape)
     mark = np.zeros_like(scene.mask)
     if scene.mark_box is not None:
         top, left, bottom, right = scene.mark_box
@@ -101,7 +100,8 @@ def _try(model: Any, method: str, scene: Scene) -> tuple[Float | None, str]:
         made = explain(model, scene.image, "top_class()", method)
     except SaliencyError as problem:
         return None, str(problem)
-    return heat_of(made.values, made.kind), ""
+    high, wide, _ = made.point.shape
+    return enlarge(heat_of(made.values, made.kind), high, wide, made.cells), ""
 
 
 def _measured(heat: Float, mask: Any) -> tuple[float, float, float]:

@@ -21,9 +21,13 @@ def table(heads: Row, rows: Iterable[Row]) -> str:
 
 def rows_of(text: str, name: str, script: str) -> dict[str, Row]:
     """Return the rows of a table in a document by their first cell, without heads."""
+    return {row[0]: row for row in rows_in(text, name, script)}
+
+
+def rows_in(text: str, name: str, script: str) -> list[Row]:
+    """Return the rows of a table in a document, without heads."""
     lines = _parts(text, name, script)[1].splitlines()[2:]
-    cells = [[cell.strip().replace("\\|", "|") for cell in line[2:-2].split(" | ")] for line in lines]
-    return {row[0]: row for row in cells}
+    return [[cell.strip().replace("\\|", "|") for cell in line[2:-2].split(" | ")] for line in lines]
 
 
 def with_table(text: str, name: str, script: str, heads: Row, rows: Iterable[Row]) -> str:
