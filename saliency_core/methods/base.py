@@ -12,6 +12,7 @@ from saliency_core.errors import SettingError
 from saliency_core.kinds import kind
 from saliency_core.probe import Probe
 from saliency_core.registry import Registered
+from saliency_core.spec import specs
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,15 @@ class Method(Registered):
 
     kind says what the values are: one of saliency_core.kinds. cost is the number of points asked for
     each image. degree says how values grow with the score: 1 when twice the score gives twice the map,
-    2 when it gives four times the map, 0 when there is no such law. group is its place in menus.
+    2 when it gives four times the map, 0 when there is no such law. answers_silence: the map is not zero
+    where the score never changes. group is its place in menus.
     """
 
     family: ClassVar[str] = "method"
     kind: ClassVar[str] = "sensitivity"
     group: ClassVar[str] = "Gradients"
     degree: ClassVar[int] = 1
+    answers_silence: ClassVar[bool] = False
     formula: ClassVar[str] = ""
     misleads: ClassVar[str] = ""
 
@@ -51,6 +54,14 @@ class Method(Registered):
     def cost(self) -> int:
         """Points evaluated for one image."""
         return 1
+
+    @property
+    def name(self) -> str:
+        """What it is called with what it is made of: "SmoothGrad over Grad-CAM"."""
+        base = getattr(self, "base", None)
+        if base is None or base == specs(self)["base"].default:
+            return self.title
+        return f"{self.title} over {base.name}"
 
     def attribute(self, probe: Probe, points: Points) -> Values:
         """Return one signed map a point, (B, H, W, C) or (B, h, w) float32."""

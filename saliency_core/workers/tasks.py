@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +19,7 @@ from saliency_core.images import Image
 from saliency_core.models.anatomy import Layer
 from saliency_core.models.model import Model
 from saliency_core.models.opening import FIRST_MODEL, open_model
-from saliency_core.probe import RuleFacts
+from saliency_core.probe import RuleFacts, Shares
 from saliency_core.revive import revive
 from saliency_core.workers.answers import Answer, answer, attribution
 from saliency_core.workers.brought import at_hand, brought
@@ -238,9 +239,19 @@ class SharingProbe:
         found: tuple[Array, Array] = self.base.at_layer(points, layer)
         return found
 
+    def shares(self, points: Points) -> Shares:
+        """Pass on: there are many, and one point is usual."""
+        found: Shares = self.base.shares(points)
+        return found
+
     def rule_facts(self, rule: str) -> RuleFacts:
         """Pass on."""
         found: RuleFacts = self.base.rule_facts(rule)
+        return found
+
+    def relevance(self, points: Points, rule: str, numbers: Sequence[float]) -> tuple[Array, Values]:
+        """Pass on."""
+        found: tuple[Array, Values] = self.base.relevance(points, rule, numbers)
         return found
 
     def _shared(self, what: str, points: Points, *rule: str) -> Array:
