@@ -148,7 +148,7 @@ def _inspect(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     from saliency_core.models.card_words import lines
 
     model = _opened(given)
-    findings = _findings(model, given) if given.image else []
+    findings = _findings(model, given)
     told = [f"{title + ':':<22} {text}" for title, text in lines(model.card)]
     told += ["", *(f"{layer.name:<40} {' x '.join(map(str, layer.shape))}" for layer in model.layers)]
     told += [f"{one['severity']}: {one['sentence']} {one['advice']}" for one in findings]
@@ -243,9 +243,11 @@ def _recipe(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 
 
 def _findings(model: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
-    from saliency_core.checks.doctor import examine
+    from saliency_core.checks.doctor import examine, look_over
 
-    return [one.facts() for one in examine(model, Path(given.image), how=getattr(given, "fit", None))]
+    how = getattr(given, "fit", None)
+    found = examine(model, Path(given.image), how=how) if given.image else look_over(model)
+    return [one.facts() for one in found]
 
 
 def _size(text: str) -> tuple[int, ...] | None:

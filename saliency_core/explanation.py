@@ -94,17 +94,16 @@ def explain(
             facts=sketch.facts,
             notes=(*sketch.notes, *within),
             state=sketch.state,
-            cells=way.cells(probe),
+            cells=way.cells_on(probe),
             check=lambda: evidence_for(opened, frozen, way, values, point),
         )
 
-    begun = None if resume is None else going_on(resume, way, recipe)
-    before = 0 if begun is None else round(way.cost * begun.done / max(1, begun.total))
+    begun = None if resume is None else going_on(resume, way, recipe, probe)
+    cost = way.cost_on(probe)
+    before = 0 if begun is None else round(cost * begun.done / max(1, begun.total))
     watched = counted(
         around(probe, frozen) if around else probe,
-        None
-        if on_progress is None
-        else lambda done: on_progress(before + done, max(way.cost, before + done)),
+        None if on_progress is None else lambda done: on_progress(before + done, max(cost, before + done)),
     )
     for sketch in way.sketches(watched, point[None], begun):
         answer = as_answer(sketch)
@@ -127,7 +126,7 @@ def handed_over(model: Model, method: Method, pictures: Mapping[str, Any], how: 
     return with_pictures(method, fitted) if fitted else method
 
 
-def going_on(made: Attribution, way: Method, recipe: Mapping[str, Any]) -> Sketch:
+def going_on(made: Attribution, way: Method, recipe: Mapping[str, Any], probe: Probe) -> Sketch:
     """Return what a map brings along for a longer run; SettingError where it is of another question."""
     asked = [name for name in recipe if name not in ("method", "target", "image", "image_facts")]
     other = [name for name in asked if made.recipe.get(name) != recipe[name]]
@@ -140,7 +139,7 @@ def going_on(made: Attribution, way: Method, recipe: Mapping[str, Any]) -> Sketc
         )
     if not made.state:
         raise SettingError("This map cannot be continued: it carries no state.", "Begin anew.")
-    return Sketch(made.values[None], made.done, getattr(way, way.rounds), state=made.state)
+    return Sketch(made.values[None], made.done, way.total(probe), state=made.state)
 
 
 def evidence_for(

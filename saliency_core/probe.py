@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -143,12 +142,7 @@ class counted:
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
     def _chunks(self, points: Points) -> list[Points]:
-        """Return the points chunk by chunk; one that would be left alone goes along with those before it.
-
-        Alone it would go through another compiled form than in company, whose last bits may differ.
-        """
-        starts = [*range(0, max(1, len(points) - 1), self.chunk), len(points)]
-        return [points[first:end] for first, end in pairwise(starts)]
+        return [points[first:last] for first, last in pieces(len(points), self.chunk)]
 
     def _count(self, part: Points, answer: T) -> T:
         self.points += len(part)
@@ -166,3 +160,14 @@ def joined(parts: Sequence[Shares]) -> Shares:
         tuple((column[0][0], np.concatenate([values for _, values in column])) for column in columns),
         parts[0].offset,
     )
+
+
+def pieces(count: int, size: int, first: int = 0) -> list[tuple[int, int]]:
+    """Return where to cut `first` to `count` into pieces of a size; a single one left over joins the last.
+
+    A network computes one point in another form than several, whose last digits may differ.
+    """
+    starts = list(range(first, count, size))
+    if len(starts) > 1 and count - starts[-1] == 1:
+        starts.pop()
+    return list(zip(starts, [*starts, count][1:], strict=True))

@@ -182,9 +182,12 @@ class EngineProbe:
 
 
 class Remembered:
-    """A probe that knows the clean image's score and gradient from the call that chose the class."""
+    """A probe that knows the clean image's score and gradient from the call that chose the class.
 
-    def __init__(self, base: EngineProbe, point: Points, score: float, gradient: Values) -> None:
+    gradient: None where the network has none; asking for it then says why.
+    """
+
+    def __init__(self, base: EngineProbe, point: Points, score: float, gradient: Values | None) -> None:
         self.base, self._point, self._score, self._gradient = base, point, score, gradient
         self.shape, self.chunk, self.rows = base.shape, base.chunk, base.rows
         self.question = base.question
@@ -199,7 +202,7 @@ class Remembered:
 
     def gradient(self, points: Points, rule: str = "") -> Values:
         """Return the gradient of each point; the clean one is known."""
-        if self._is_clean(points) and not rule:
+        if self._gradient is not None and not rule and self._is_clean(points):
             return self._gradient
         return self.base.gradient(points, rule)
 
@@ -225,9 +228,30 @@ def ask(
 ) -> tuple[Any, Any, list[Array]]:
     """Return the frozen target, a probe for it, and the head's values, from one pass over the image.
 
-    `point` is (H, W, C). Head values are [logits] or [logits, probabilities], with batch axis.
+    `point` is (H, W, C). Head values are [logits] or [logits, probabilities], with batch axis. A network
+    that cannot be differentiated has scores all the same, which is enough for methods that hide pixels.
     """
     reading = Reading(compiled, labels, point)
+    try:
+        return _with_gradient(compiled, reading, target, point)
+    except ModelError:
+        return _without_gradient(compiled, reading, target, point)
+
+
+def _without_gradient(
+    compiled: Compiled, reading: Reading, target: Any, point: Points
+) -> tuple[Any, Any, list[Array]]:
+    frozen = target.freeze(reading)
+    probe = EngineProbe(compiled, frozen.ask(reading))
+    score = float(probe.score(point[None])[0])
+    names = [name for name in (reading.head.logits, reading.head.probabilities) if name]
+    head = [reading.clean(name)[None] for name in names] if reading.head.outputs else []
+    return frozen, Remembered(probe, point, score, None), head
+
+
+def _with_gradient(
+    compiled: Compiled, reading: Reading, target: Any, point: Points
+) -> tuple[Any, Any, list[Array]]:
     batch = point[None]
     if isinstance(target, TopClass) and reading.head.outputs:
         rows = compiled.anatomy.batch or 1

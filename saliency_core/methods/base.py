@@ -65,6 +65,10 @@ class Method(Registered):
             return self.title
         return f"{self.title} over {base.name}"
 
+    def cost_on(self, probe: Probe) -> int:
+        """Points evaluated for one image of this size; the same as `cost` unless the size matters."""
+        return self.cost
+
     def attribute(self, probe: Probe, points: Points) -> Values:
         """Return one signed map a point, (B, H, W, C) or (B, h, w) float32."""
         raise NotImplementedError
@@ -77,10 +81,10 @@ class Method(Registered):
         """Return what a reader should know of the map beside its numbers, one sentence each."""
         return ()
 
-    def cells(self, probe: Probe) -> Cells:
+    def cells_on(self, probe: Probe) -> Cells:
         """Return where the numbers of a coarse map lie on the image; a wrapper has the cells of its base."""
         base = getattr(self, "base", None)
-        return base.cells(probe) if isinstance(base, Method) else STRETCHED
+        return base.cells_on(probe) if isinstance(base, Method) else STRETCHED
 
     def tangent(self, points: Points, directions: Points) -> Points | None:
         """Return the pixel moves along which the score must change by <values, directions>.
@@ -101,9 +105,10 @@ class Method(Registered):
 class Refining(Method):
     """A method that repeats one thing many times, shows the map meanwhile and can go on later.
 
-    `rounds` names the setting that says how often. Round i is the same whatever came before it, so that
-    the rounds of a longer run begin with those of a shorter one. `grows` is how many times longer the
-    next run is that can use all of this one.
+    `rounds` names the setting that says how often; it is empty where the other settings and the size of
+    the image decide that. Round i is the same whatever came before it, so that the rounds of a longer run
+    begin with those of a shorter one. `grows` is how many times longer the next run is that can use all of
+    this one.
     """
 
     rounds: ClassVar[str] = ""
@@ -117,9 +122,15 @@ class Refining(Method):
         *_, last = self.sketches(probe, points)
         return last.values
 
+    def total(self, probe: Probe) -> int:
+        """How many rounds there are on an image of this size."""
+        return int(getattr(self, self.rounds))
+
     @property
     def longer(self) -> Self | None:
         """The same method with more rounds, able to go on from this one; None beyond what is allowed."""
+        if not self.rounds:
+            return None
         try:
             return replace(self, **{self.rounds: self.grows * getattr(self, self.rounds)})  # type: ignore[type-var]
         except SettingError:
@@ -127,8 +138,8 @@ class Refining(Method):
 
     def continues(self, other: Method) -> bool:
         """Tell whether a run of `other`, finished or stopped, is the beginning of this one's."""
-        if type(other) is not type(self):
-            return False
+        if type(other) is not type(self) or not self.rounds:
+            return other == self
         own, before = getattr(self, self.rounds), getattr(other, self.rounds)
         return replace(other, **{self.rounds: own}) == self and self.extends(before)  # type: ignore[type-var]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
 from saliency_core.attribution import Attribution
-from saliency_core.checks.doctor import examine
+from saliency_core.checks.doctor import examine, look_over
 from saliency_core.engine.compiled import Form
 from saliency_core.explanation import evidence_for, explain, handed_over
 from saliency_core.grammar import parse
@@ -19,7 +19,7 @@ from saliency_core.images import Image
 from saliency_core.models.anatomy import Layer
 from saliency_core.models.model import Model
 from saliency_core.models.opening import FIRST_MODEL, open_model
-from saliency_core.probe import RuleFacts, Shares
+from saliency_core.probe import RuleFacts, Shares, pieces
 from saliency_core.revive import revive
 from saliency_core.workers.answers import Answer, answer, attribution
 from saliency_core.workers.brought import at_hand, brought
@@ -51,10 +51,11 @@ def prepare() -> None:
 
 
 def open_task(params: Params, arrays: Arrays, report: Report) -> Answer:
-    """Open a model; answers with its card and layers."""
+    """Open a model; answers with its card, its layers and what the doctor sees without running it."""
     model = _model(params, report)
     layers = [asdict(layer) for layer in model.layers]
-    return {"card": model.card.facts(), "layers": layers}, {}
+    seen = [one.facts() for one in look_over(model)]
+    return {"card": model.card.facts(), "layers": layers, "findings": seen}, {}
 
 
 def lay_open_task(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -260,14 +261,10 @@ class SharingProbe:
     def _shared(self, what: str, points: Points, *rule: str) -> Array:
         if len(points) <= self.own_chunk:
             return np.asarray(getattr(self.base, what)(points, *rule))
-        starts = range(0, len(points), self.own_chunk)
         params = {**self.params, "what": what, "rule": list(rule)}
-        parts = [points[first : first + self.own_chunk] for first in starts]
-        # one point alone would go through another compiled form, whose last bits may differ
-        least = min(2, self.own_chunk)
-        pieces = [(params, {"points": part.repeat(max(1, least // len(part)), 0)}) for part in parts]
-        found = (arrays["values"] for _, arrays in self.report.share("chunk", pieces))
-        return np.concatenate([values[: len(part)] for values, part in zip(found, parts, strict=True)])
+        cuts = pieces(len(points), self.own_chunk)
+        parts = [(params, {"points": points[first:last]}) for first, last in cuts]
+        return np.concatenate([arrays["values"] for _, arrays in self.report.share("chunk", parts)])
 
 
 def _model(params: Params, report: Report) -> Model:
