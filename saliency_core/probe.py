@@ -81,6 +81,12 @@ class Probe(Protocol):
     def rule_facts(self, rule: str) -> RuleFacts:
         """Tell what a backward rule changes."""
 
+    def relevance(self, points: Points, rule: str, numbers: Sequence[float]) -> tuple[Array, Values]:
+        """Hand each score back by a rule of LRP: what was handed back (B,), and what each pixel got of it.
+
+        numbers: epsilon, gamma and alpha. Without a constant of the target, the first is the score.
+        """
+
 
 @dataclass
 class counted:
@@ -129,6 +135,11 @@ class counted:
     def rule_facts(self, rule: str) -> RuleFacts:
         """Pass on."""
         return self.base.rule_facts(rule)
+
+    def relevance(self, points: Points, rule: str, numbers: Sequence[float]) -> tuple[Array, Values]:
+        """Return scores and relevance from the base probe."""
+        parts = [self._count(part, self.base.relevance(part, rule, numbers)) for part in self._chunks(points)]
+        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
     def _chunks(self, points: Points) -> list[Points]:
         return [points[first : first + self.chunk] for first in range(0, len(points), self.chunk)]

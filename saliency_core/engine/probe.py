@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
-from saliency_core.engine import rules
+from saliency_core.engine import relevance, rules
 from saliency_core.engine.compiled import Compiled, Form
 from saliency_core.engine.inspect import Anatomy
 from saliency_core.errors import ModelError, SaliencyError, TargetError
@@ -86,17 +86,19 @@ class EngineProbe:
     def _form(self, kind: str, rows: int, at: str = "", rule: str = "") -> Form:
         return Form(kind, self.tensors, rows, at, rule, self._double)
 
-    def _in_chunks(self, points: Points, kind: str, at: str = "", rule: str = "") -> list[list[Array]]:
+    def _in_chunks(
+        self, points: Points, kind: str, at: str = "", rule: str = "", more: Sequence[Array] = ()
+    ) -> list[list[Array]]:
         """Run all points with only two row counts, 1 and the chunk; the last chunk is filled up."""
         if len(points) == 1 and not self._compiled.anatomy.batch:
-            return [self._compiled.run(self._form(kind, 1, at, rule), points, *self._seeds)]
+            return [self._compiled.run(self._form(kind, 1, at, rule), points, *self._seeds, *more)]
         answers = []
         form = self._form(kind, self.chunk, at, rule)
         for first in range(0, len(points), self.chunk):
             part = points[first : first + self.chunk]
             missing = self.chunk - len(part)
             full = np.concatenate([part, np.repeat(part[-1:], missing, 0)]) if missing else part
-            found = self._compiled.run(form, full, *self._seeds)
+            found = self._compiled.run(form, full, *self._seeds, *more)
             answers.append([one[: len(part)] for one in found])
         return answers
 
@@ -126,6 +128,15 @@ class EngineProbe:
             for score, pixels, *shares in self._in_chunks(points, "biases")
         ]
         return joined(parts)
+
+    def relevance(self, points: Points, rule: str, numbers: Sequence[float]) -> tuple[Array, Values]:
+        """Hand each score back by a rule of LRP; see saliency_core.engine.relevance."""
+        relevance.known(rule)
+        if not self.tensors:
+            return np.zeros(len(points)), np.zeros(points.shape, np.float32)
+        settings = np.asarray(numbers, np.float64)
+        parts = self._in_chunks(points, "relevance", rule=rule, more=[settings])
+        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
     def rule_facts(self, rule: str) -> RuleFacts:
         """Count what a backward rule changes between the pixels and the tensors that are asked."""
@@ -192,6 +203,10 @@ class Remembered:
     def rule_facts(self, rule: str) -> RuleFacts:
         """Pass on."""
         return self.base.rule_facts(rule)
+
+    def relevance(self, points: Points, rule: str, numbers: Sequence[float]) -> tuple[Array, Values]:
+        """Pass on."""
+        return self.base.relevance(points, rule, numbers)
 
 
 def ask(

@@ -12,6 +12,7 @@ from saliency_core.errors import SettingError
 from saliency_core.kinds import kind
 from saliency_core.probe import Probe
 from saliency_core.registry import Registered
+from saliency_core.spec import specs
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,14 @@ class Method(Registered):
     def cost(self) -> int:
         """Points evaluated for one image."""
         return 1
+
+    @property
+    def name(self) -> str:
+        """What it is called with what it is made of: "SmoothGrad over Grad-CAM"."""
+        base = getattr(self, "base", None)
+        if base is None or base == specs(self)["base"].default:
+            return self.title
+        return f"{self.title} over {base.name}"
 
     def attribute(self, probe: Probe, points: Points) -> Values:
         """Return one signed map a point, (B, H, W, C) or (B, h, w) float32."""

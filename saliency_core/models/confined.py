@@ -82,6 +82,8 @@ class Elsewhere:
             case "biases":
                 shares = [(rows, *bias.shape[:-1], 2) for bias in anatomy.biases]
                 return [(rows,), *(of(anatomy.start) if anatomy.start else [pixels]), *shares]
+            case "relevance":
+                return [(rows,), pixels]
             case "carried" | "back":
                 return [pixels]
             case "constant":

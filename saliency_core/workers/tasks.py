@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -246,6 +247,11 @@ class SharingProbe:
     def rule_facts(self, rule: str) -> RuleFacts:
         """Pass on."""
         found: RuleFacts = self.base.rule_facts(rule)
+        return found
+
+    def relevance(self, points: Points, rule: str, numbers: Sequence[float]) -> tuple[Array, Values]:
+        """Pass on."""
+        found: tuple[Array, Values] = self.base.relevance(points, rule, numbers)
         return found
 
     def _shared(self, what: str, points: Points, *rule: str) -> Array:

@@ -199,7 +199,7 @@ def test_what_is_moved_in_the_viewer_is_the_look_of_view_and_files(
     assert parse("look", state.current().look) == moved
     assert (given["limit"], given["title"], given["units"]) == (
         2.0,
-        "Logit of class 1",
+        "Gradient of the logit of class 1",
         "logit per grey level",
     )
     assert given["values"][2, 1] == -2.0

@@ -131,14 +131,27 @@ def test_settings_out_of_range_are_refused_by_name(method):
 
 @every_method
 def test_every_setting_moves_the_map(method):
+    """Some settings matter only under one of the choices that another setting offers."""
     probe, batch = SineProbe(weights(SHAPE)), points(1, SHAPE)
-    plain = run(method, probe, batch)
     for name, spec in specs(method).items():
-        others = [
-            dataclasses.replace(method, **{name: other}) for other in _others(spec, getattr(method, name))
-        ]
-        moved = (not np.array_equal(plain, run(other, probe, batch)) for other in others)
-        assert not others or any(moved), f"{name} changes nothing"
+        moved = (
+            not np.array_equal(run(start, probe, batch), run(other, probe, batch))
+            for start in _starts(method, name)
+            for other in _varied(start, name, spec)
+        )
+        assert not _varied(method, name, spec) or any(moved), f"{name} changes nothing"
+
+
+def _starts(method, but):
+    """Return the method as it is, and with each option of each other choice."""
+    offered = ((name, spec) for name, spec in specs(method).items() if isinstance(spec, Choice))
+    choices = [(name, option) for name, spec in offered if name != but for option in spec.options]
+    return [method, *(dataclasses.replace(method, **{name: option}) for name, option in choices)]
+
+
+def _varied(method, name, spec):
+    """Return the method with other values of one setting."""
+    return [dataclasses.replace(method, **{name: other}) for other in _others(spec, getattr(method, name))]
 
 
 def _others(spec, value):
@@ -181,7 +194,7 @@ def test_antisymmetric_in_the_score(method):
 def test_linear_probe_has_its_exact_answer(method):
     given, batch = weights(SHAPE), points(1, SHAPE)
     found = run(method, LinearProbe(given), batch)[0]
-    if method.kind == "sensitivity":
+    if method.kind in ("sensitivity", "signal"):
         assert np.array_equal(found, given.astype(np.float32))
     elif method.kind == "contribution":
         assert np.array_equal(found, (given * batch[0]).astype(np.float32))
