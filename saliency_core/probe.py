@@ -142,7 +142,7 @@ class counted:
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
     def _chunks(self, points: Points) -> list[Points]:
-        return [points[first : first + self.chunk] for first in range(0, len(points), self.chunk)]
+        return [points[first:last] for first, last in pieces(len(points), self.chunk)]
 
     def _count(self, part: Points, answer: T) -> T:
         self.points += len(part)
@@ -160,3 +160,14 @@ def joined(parts: Sequence[Shares]) -> Shares:
         tuple((column[0][0], np.concatenate([values for _, values in column])) for column in columns),
         parts[0].offset,
     )
+
+
+def pieces(count: int, size: int, first: int = 0) -> list[tuple[int, int]]:
+    """Return where to cut `first` to `count` into pieces of a size; a single one left over joins the last.
+
+    A network computes one point in another form than several, whose last digits may differ.
+    """
+    starts = list(range(first, count, size))
+    if len(starts) > 1 and count - starts[-1] == 1:
+        starts.pop()
+    return list(zip(starts, [*starts, count][1:], strict=True))

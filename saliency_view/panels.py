@@ -264,7 +264,7 @@ def evidence(made: Attribution, view: View) -> None:
     arrays = {"values": made.values, "point": made.point}
     job = compute.ask("evidence", "evidence", params, arrays, background=True, wait=0)
     if not job.ended:
-        _await_evidence(job)
+        compute.wait_for(job, "Checking the map by finite differences …")
         return
     if job.state != "done" or job.result is None:
         st.caption("The check by finite differences did not finish.")
@@ -299,13 +299,6 @@ def _evidence_help(found: Mapping[str, Any]) -> str:
         f"measured in {found['precision']}. Change per grey level, from the map against measured: {pairs}. "
         f"The figure is the relative difference; below 1e-3 is good. {found['sentence']}"
     )
-
-
-@st.fragment(run_every=0.3)
-def _await_evidence(job: Job) -> None:
-    if job.ended:
-        st.rerun()
-    st.caption("Checking the map by finite differences …")
 
 
 def downloads(made: Attribution, look: Look) -> None:

@@ -12,6 +12,7 @@ from saliency_core.errors import SaliencyError
 from saliency_core.gallery import for_model
 from saliency_core.grammar import parse
 from saliency_core.images import HOWS
+from saliency_core.images.limits import LIMIT_BYTES
 from saliency_core.regions import AUTO
 from saliency_core.registry import Registered, table
 from saliency_core.spec import REQUIRED, Part, specs
@@ -83,7 +84,8 @@ def _image(view: View, known: Facts) -> None:
             state.change(image=picked)
             st.rerun()
     elif source == "Upload":
-        st.file_uploader("Your picture", type=ACCEPTED, key="upload", on_change=_take, args=("upload",))
+        st.file_uploader("Your picture", type=ACCEPTED, key="upload", on_change=_take, args=("upload",),
+                         max_upload_size=LIMIT_BYTES >> 20)  # fmt: skip
         st.caption("It stays in memory for this session and is never written to disk.")
     else:
         st.camera_input("Take a picture", key="camera", on_change=_take, args=("camera",))

@@ -106,6 +106,18 @@ def _part(some: Array, whole: Array) -> Array:
     return np.divide(some, whole, out=np.zeros_like(some), where=whole != 0)
 
 
+class MixedProbe(SineProbe):
+    """score = s + s^3 / 10000 of the sine score s: what a pixel adds hangs on all others."""
+
+    def score(self, points: Points) -> Array:
+        plain = super().score(points)
+        return plain + plain**3 / 10000
+
+    def gradient(self, points: Points, rule: str = "") -> Values:
+        slope = 1 + 3 * super().score(points) ** 2 / 10000
+        return (super().gradient(points) * slope[:, None, None, None]).astype(np.float32)
+
+
 class StepProbe(LinearProbe):
     """score = number of weighted pixels above 100: flat almost everywhere, so the gradient is 0."""
 

@@ -16,6 +16,7 @@ from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.inspect import Anatomy, examine
 from saliency_core.engine.program import Form, Program
 from saliency_core.engine.runtime import tensorflow
+from saliency_core.errors import ModelError
 
 MOST_FUNCTIONS = 24  # traced functions kept for one graph; the oldest goes first
 LARGEST_KERNEL = 4_000_000  # elements of a kernel that goes into each traced function
@@ -50,6 +51,7 @@ class Compiled:
         self._weights = {name: value for name, value in self._weights.items() if name in used}
         self._constants: dict[str, Any] = {}  # tensors of the large weights, shared by all functions
         self._functions: OrderedDict[Form, Callable[..., Any]] = OrderedDict()
+        self._impossible: dict[Form, tuple[str, str]] = {}  # why a form could not be traced, told again
         self._lock = threading.Lock()
         self.traces = 0
 
@@ -67,7 +69,7 @@ class Compiled:
         with self._lock:
             function = self._functions.get(form)
             if function is None:
-                function = self._functions[form] = self._trace(form)
+                function = self._functions[form] = self._trace_once(form)
                 while len(self._functions) > MOST_FUNCTIONS:
                     self._functions.popitem(last=False)
             self._functions.move_to_end(form)
@@ -80,6 +82,16 @@ class Compiled:
         inside = all(nodes.node_of(name) in self._in_folded for name in names if name)
         graph = self.folded if inside else self.plain
         return rules.patched(graph, self.anatomy.steps, rule) if rule else graph
+
+    def _trace_once(self, form: Form) -> Callable[..., Any]:
+        """Trace a form; what cannot be traced is not tried again at every question."""
+        if form in self._impossible:
+            raise ModelError(*self._impossible[form])
+        try:
+            return self._trace(form)
+        except ModelError as problem:
+            self._impossible[form] = problem.problem, problem.hint
+            raise
 
     def _trace(self, form: Form) -> Callable[..., Any]:
         tf = tensorflow()

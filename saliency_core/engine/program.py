@@ -176,7 +176,8 @@ def _derivative(tensors: Sequence[Any], wanted: Any, seeds: Sequence[Any], form:
         raise ModelError(
             f"{form.tensors[0] if form.tensors else 'The score'} does not depend on the image in a "
             "differentiable way.",
-            "Choose an output or layer without rounding, argmax or comparison before it.",
+            "Choose an output or layer without rounding, argmax or comparison before it, or a method that "
+            "needs no gradient, such as occlusion.",
         )
     return tf.convert_to_tensor(found)
 

@@ -63,7 +63,7 @@ class ScoreCam(Refining):
     def notes(self, probe: Probe) -> tuple[str, ...]:
         return told(probe, self.layer)
 
-    def cells(self, probe: Probe) -> Cells:
+    def cells_on(self, probe: Probe) -> Cells:
         return cells_of(probe, self.layer)
 
     def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
@@ -85,7 +85,7 @@ class ScoreCam(Refining):
         """Return the score of the image seen through each map (h, w)."""
         low, wide = maps.min((1, 2), keepdims=True), np.ptp(maps, (1, 2))[:, None, None]
         masks = (maps - low) / np.where(wide, wide, 1)
-        shown = enlarged(masks, *probe.shape[:2], cells=self.cells(probe))
+        shown = enlarged(masks, *probe.shape[:2], cells=self.cells_on(probe))
         return probe.score(shown[..., None] * point)
 
     def _sketch(self, maps: Array, scores: Array, notes: tuple[str, ...]) -> Sketch:

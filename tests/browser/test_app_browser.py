@@ -225,7 +225,6 @@ def test_back_and_forward_of_the_browser_bring_the_maps_of_then(visit: Visit) ->
     one = visit().open(model="template", image="template_cross")
     first = one.address()
     second = one.explain_class(1)
-    one.page.wait_for_timeout(3200)  # a question asked at once after a change is not taken for a step back
     one.page.go_back()
     one.wait_for_address(target=first["target"])
     assert one.address() == first
