@@ -23,9 +23,7 @@ def heat_of(values: Array, of: str) -> Float:
     A sensitivity counts by size, whichever its sign. Of a contribution or a region counts what speaks for
     the score: channels added up, and nothing where they speak against it. Squares are added up.
     """
-    look = Look(
-        reduce=str(kind(of).look["reduce"]), sign="magnitude" if of == "sensitivity" else "positive"
-    )
+    look = Look(reduce=str(kind(of).look["reduce"]), sign="magnitude" if of == "sensitivity" else "positive")
     return reduce_channels(values, look)
 
 
