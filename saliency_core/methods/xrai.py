@@ -82,9 +82,9 @@ class Xrai(Method):
     def _bases(self) -> tuple[Method, ...]:
         if self.baselines == OWN or "baseline" not in specs(self.base):
             return (self.base,)
-        return tuple(replace(self.base, baseline=one) for one in (Black(), White()))  # type: ignore[call-arg]
+        return tuple(replace(self.base, baseline=one) for one in (Black(), White()))  # type: ignore[call-arg,type-var]
 
 
 def _flat(values: Array, shape: tuple[int, ...]) -> Array:
     """Return one number a pixel: the largest channel; a coarse map at the size of the image."""
-    return values.max(-1) if values.ndim == 3 else enlarged(values, *shape)
+    return values.max(-1) if values.ndim == 3 else enlarged(values, shape[0], shape[1])
