@@ -74,7 +74,7 @@ class Xrai(Method):
         )
 
     def attribute(self, probe: Probe, points: Points) -> Values:
-        maps = np.mean([base.attribute(probe, points) for base in self._bases()], 0, dtype=np.float64)
+        maps = np.stack([base.attribute(probe, points) for base in self._bases()]).mean(0, np.float64)
         flat = [_flat(one, points.shape[1:3]) for one in maps]
         pairs = zip(flat, points, strict=True)
         return np.stack([ranked(one, regions(point)) for one, point in pairs]).astype(np.float32)
@@ -82,7 +82,7 @@ class Xrai(Method):
     def _bases(self) -> tuple[Method, ...]:
         if self.baselines == OWN or "baseline" not in specs(self.base):
             return (self.base,)
-        return tuple(replace(self.base, baseline=one) for one in (Black(), White()))  # type: ignore[call-arg,type-var]
+        return tuple(replace(self.base, baseline=one) for one in (Black(), White()))  # type: ignore[type-var]
 
 
 def _flat(values: Array, shape: tuple[int, ...]) -> Array:
