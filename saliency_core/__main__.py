@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from saliency_core.errors import SaliencyError
 from saliency_core.spec import REQUIRED, specs
 
+BESIDE = "baseline image"
 FITS = ("crop", "stretch", "pad")
 
 
@@ -56,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     explain.add_argument("--target", default="top_class()", help="what to explain; see `targets`")
     explain.add_argument("--method", default="gradient()", help="how; see `methods`")
+    explain.add_argument(
+        "--baseline-image", default="", metavar="FILE", help="the picture that a path method starts from"
+    )
     _file_choices(explain)
     explain.add_argument("--fit", choices=FITS, help="how the image meets the model's size")
     explain.add_argument("--look", default="", help="how the picture is drawn; see `looks`")
@@ -87,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         ("model", "models"),
         ("method", "methods"),
         ("target", "targets"),
+        ("baseline", "baselines"),
         ("look", "looks"),
     ):
         listing = commands.add_parser(words, help=f"list the {words}")
@@ -157,7 +162,8 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     _check_outputs(given)
     look = _look(given.look)
     model = _opened(given)
-    made = explain(model, Path(given.image), given.target, given.method, how=given.fit)
+    method, pictures = _method(given)
+    made = explain(model, Path(given.image), given.target, method, how=given.fit, pictures=pictures)
     summary: dict[str, Any] = {
         "score": made.score,
         "units": made.units,
@@ -193,6 +199,17 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         *(f"wrote {path}" for path in (given.out, given.png) if path),
     ]
     return summary, lines
+
+
+def _method(given: argparse.Namespace) -> tuple[Any, dict[str, Path]]:
+    """Return the method, and the picture that it starts from where one was given."""
+    from saliency_core.baselines import on_picture
+    from saliency_core.grammar import parse
+
+    method = parse("method", given.method)
+    if not given.baseline_image:
+        return method, {}
+    return on_picture(method, BESIDE), {BESIDE: Path(given.baseline_image)}
 
 
 def _recipe(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:

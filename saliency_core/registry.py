@@ -71,9 +71,9 @@ def register(family: str, id: str, *, title: str, **facts: Any) -> Callable[[typ
 
 
 def table(family: str) -> dict[str, type[Registered]]:
-    """Return everything registered in a family, by id, in order of registration."""
+    """Return everything registered in a family, by id: module by module, in order of registration."""
     _load(family)
-    return dict(_TABLES.get(family, {}))
+    return dict(sorted(_TABLES.get(family, {}).items(), key=lambda entry: entry[1].__module__))
 
 
 def lookup(family: str, id: str) -> type[Registered]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
 from saliency_core.models.anatomy import Field, Layer, Span
-from saliency_core.probe import RuleFacts
+from saliency_core.probe import RuleFacts, Shares
 
 COPIES = 256  # of each channel in the layer "copies": a power of two divides without rounding
 ONE_PIXEL = Field(Span(0, 0, 1), Span(0, 0, 1))
@@ -46,8 +47,15 @@ class LinearProbe:
             return points, gradient
         return points.repeat(COPIES, -1), (gradient / np.float32(COPIES)).repeat(COPIES, -1)
 
+    def shares(self, points: Points) -> Shares:
+        return Shares(self.score(points), self.gradient(points) * points)
+
     def rule_facts(self, rule: str) -> RuleFacts:
         return RuleFacts(rule, 0)
+
+    def relevance(self, points: Points, rule: str, numbers: Sequence[float]) -> tuple[Array, Values]:
+        """One dense unit over all pixels: each gets its part of the sum."""
+        return self.score(points), (points * self.weights).astype(np.float32)
 
 
 class QuadraticProbe(LinearProbe):
@@ -68,6 +76,46 @@ class SineProbe(LinearProbe):
 
     def gradient(self, points: Points, rule: str = "") -> Values:
         return (np.cos(points.astype(np.float64) / 50) / 50 * self.weights).astype(np.float32)
+
+    def relevance(self, points: Points, rule: str, numbers: Sequence[float]) -> tuple[Array, Values]:
+        """Sines as pixels of a network: a convolution whose units are rows with a bias, then two dense layers."""
+        epsilon, gamma, alpha = numbers
+        parts = (np.sin(points.astype(np.float64) / 50) * self.weights).reshape(*points.shape[:2], -1)
+        bias = self.weights.mean((1, 2))[None, :, None] + 0 * parts[..., :1]
+        parts = np.concatenate([parts, bias], 2)
+        units = parts.sum(2, keepdims=True)
+        size = np.sqrt((units**2).mean(1, keepdims=True))
+        given = units * _part(units, units + epsilon * size * np.sign(units))
+        base = rule.removesuffix("+bias")
+        up, down = np.maximum(parts, 0), np.minimum(parts, 0)
+        shares = {
+            "epsilon": lambda: _part(parts, units + epsilon * size * np.sign(units)),
+            "alpha_beta": lambda: (
+                alpha * _part(up, up.sum(2, keepdims=True))
+                - (alpha - 1) * _part(down, down.sum(2, keepdims=True))
+            ),
+        }
+        favoured = parts + gamma * np.where(units > 0, up, down)
+        share = shares[base]() if base in shares else _part(favoured, favoured.sum(2, keepdims=True))
+        found = share * given
+        spread = found[..., -1:] / (parts.shape[2] - 1) if rule != base else 0
+        return self.score(points), (found[..., :-1] + spread).reshape(points.shape).astype(np.float32)
+
+
+def _part(some: Array, whole: Array) -> Array:
+    return np.divide(some, whole, out=np.zeros_like(some), where=whole != 0)
+
+
+class MixedProbe(SineProbe):
+    """score = s + s^3 / 10000 of the sine score s: what a pixel adds hangs on all others."""
+
+    def score(self, points: Points) -> Array:
+        plain = super().score(points)
+        return plain + plain**3 / 10000
+
+    def gradient(self, points: Points, rule: str = "") -> Values:
+        slope = 1 + 3 * super().score(points) ** 2 / 10000
+        return (super().gradient(points) * slope[:, None, None, None]).astype(np.float32)
 
 
 class StepProbe(LinearProbe):
