@@ -39,7 +39,7 @@ HEADS = {
         "Pointing game",
         "Energy inside",
         "IoU at the object's area",
-        "Seconds a map",
+        "CPU seconds a map",
     ),
     located.MARK: (
         "Method",
