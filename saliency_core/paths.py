@@ -88,7 +88,7 @@ def told(base: Method, whole: float, total: float) -> tuple[Mapping[str, float],
 def averaged(base: Method) -> str:
     """Return what a reader must know of a base that gives no slopes."""
     return (
-        f"{base.title} gives no slopes: its maps are averaged along the path and not multiplied by it, so "
+        f"{base.name} gives no slopes: its maps are averaged along the path and not multiplied by it, so "
         "they need not add up to the score."
     )
 

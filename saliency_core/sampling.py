@@ -146,7 +146,7 @@ class Sampling(Refining):
         return self.samples * self.base.cost
 
     def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
-        moments = Moments(dict(begun.state) if begun else None)
+        moments = Moments(begun.state if begun else None)
         spread = spread_of(points, self.noise)
         facts, notes = {"noise": float(spread[0])}, self._notes(float(spread[0]))
         at_once = rounds_at_once(probe, points, self.base.cost)
