@@ -161,11 +161,14 @@ class Sampling(Refining):
     def cost(self) -> int:
         return self.samples * self.base.cost
 
+    def cost_on(self, probe: Probe) -> int:
+        return self.samples * self.base.cost_on(probe)
+
     def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
         moments = Moments(begun.state if begun else None)
         spread = spread_of(points, self.noise)
         facts, notes = {"noise": float(spread[0])}, self._notes(float(spread[0]))
-        at_once = rounds_at_once(probe, points, self.base.cost)
+        at_once = rounds_at_once(probe, points, self.base.cost_on(probe))
         rounds = spans(moments.count, self.samples, at_once)
         for (first, end), shown in ahead(rounds, lambda span: self.noisy(points, spread, range(*span))):
             maps = in_company(self.base, probe, shown)

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from saliency_core.baselines import gallery_names, on_picture, pictures_in
 from saliency_core.errors import SaliencyError
 from saliency_core.gallery import for_model
 from saliency_core.grammar import parse
@@ -41,10 +42,13 @@ FIT_TITLES = {"crop": "Crop to the centre", "stretch": "Stretch to fit", "pad": 
 THUMBNAIL = 96
 
 
-def sidebar(view: View, labels: Sequence[str], layers: Layers, *, target: bool = True) -> None:
+def sidebar(
+    view: View, labels: Sequence[str], layers: Layers, *, target: bool = True, method: bool = True
+) -> None:
     """Draw the four questions; an answer changes the view and draws the page anew.
 
-    A page that asks in its own way what to explain leaves the `target` out.
+    A page that asks in its own way what to explain leaves the `target` out, and one that compares methods
+    the `method`.
     """
     known = facts(view.model)
     with st.sidebar:
@@ -52,7 +56,8 @@ def sidebar(view: View, labels: Sequence[str], layers: Layers, *, target: bool =
         _image(view, known)
         if target:
             _target(view, known, labels or known.labels, layers)
-        _method(view, layers)
+        if method:
+            _method(view, layers)
 
 
 def _model(view: View, known: Facts) -> None:
@@ -222,9 +227,28 @@ def _method(view: View, layers: Layers) -> None:
     st.caption(plain(method.summary()))
     current = {name: getattr(method, name) for name in specs(method)}
     maps = [row for row in layers if len(row["shape"]) == 3]
-    options = {"layer": _layer_options(maps, [AUTO, *_layers_named(method)])}
+    named = pictures_in(method)
+    options = {
+        "layer": _layer_options(maps, [AUTO, *_layers_named(method)]),
+        "name": Options([*dict.fromkeys([*pictures.beside(), *named, *gallery_names()])], pictures.title_of),
+    }
     settings("method", type(method), current, lambda n, v: _change(method=replace(method, **{n: v}).spelling),
              options)  # fmt: skip
+    if named:
+        st.file_uploader("Another picture of your own", type=ACCEPTED, key="beside", on_change=_take_beside)
+
+
+def _take_beside() -> None:
+    """Keep a picture that a method starts from, and let the method speak of it."""
+    given = st.session_state["beside"]
+    if given is None:
+        return
+    try:
+        digest = pictures.take_beside(given.getvalue(), given.name)
+        method = parse("method", state.current().method)
+        state.change(method=on_picture(method, digest).spelling)
+    except SaliencyError as problem:
+        state.tell("picture", [str(problem)])
 
 
 def _change(**words: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -11,6 +12,7 @@ import numpy as np
 import saliency.core as pair
 
 from saliency_core.arrays import Array, Float, Points
+from saliency_core.grammar import parse
 from tools.oracle import GOOD, Asked, difference, oracle, ours, watched
 from tools.oracle_networks import Case
 
@@ -157,3 +159,69 @@ def integrated_gradients_gauss(case: Case, point: Float, index: int) -> tuple[Ar
 def grad_cam(case: Case, point: Float, index: int) -> tuple[Array, Array]:
     theirs = pair.GradCam().GetMask(point, model_function(case, index), should_resize=False, three_dims=False)
     return ours(case, point, index, f"grad_cam(layer={case.layer!r})"), theirs
+
+
+@oracle(
+    "expected_gradients",
+    f"{PAIR}, GradientSaliency",
+    """PAIR has no Expected Gradients: its gradients at the place and the baseline that ours drew for each
+    sample, times the way from baseline to image, and the mean of these.""",
+)
+def expected_gradients(case: Case, point: Float, index: int) -> tuple[Array, Array]:
+    spelling = f"expected_gradients(samples={SAMPLES})"
+    mine, asked = watched(case, point, index, spelling)
+    call = model_function(case, index, asked)
+    found = []
+    for sample in range(SAMPLES):
+        place, start = parse("method", spelling).pair(sample, point.shape)
+        way = point.astype(np.float64) - start
+        found.append(way * pair.GradientSaliency().GetMask(start + place * way, call))
+    return mine, np.mean(found, 0)
+
+
+@oracle(
+    "blur_ig",
+    f"{PAIR}, BlurIG",
+    """`rule='forward'`, which is PAIR's sum; ours is made of chords by default, whose changes add up exactly.
+    Theirs is given the image in float64: with integers it adds up in integers, and the difference of two
+    blurs that are 0.01 pixels apart loses half of float32's digits.""",
+)
+def blur_ig(case: Case, point: Float, index: int) -> tuple[Array, Array]:
+    mine, asked = watched(case, point, index, f"blur_ig(steps={STEPS}, rule='forward')")
+    call = model_function(case, index, asked)
+    theirs = pair.BlurIG().GetMask(point.astype(np.float64), call, max_sigma=50, steps=STEPS, grad_step=0.01)
+    return mine, theirs
+
+
+@oracle(
+    "guided_ig",
+    f"{PAIR}, GuidedIG",
+    """Black baseline. Which pixels move next is decided by comparing gradients, where the last bit can turn
+    the path; so theirs gets the gradients that ours got, which are compared by themselves above. NumPy 2.4
+    has no `quantile(interpolation=)`, with which theirs fails: it is renamed.""",
+)
+def guided_ig(case: Case, point: Float, index: int) -> tuple[Array, Array]:
+    mine, asked = watched(case, point, index, f"guided_ig(steps={STEPS})")
+    call = model_function(replace(case, shared=True), index, asked)
+    quantile = np.quantile
+    with patch("numpy.quantile", lambda a, q, interpolation: quantile(a, q, method=interpolation)):
+        return mine, pair.GuidedIG().GetMask(point, call, x_steps=STEPS, fraction=0.25, max_dist=0.02)
+
+
+WINDOW = 7
+SMALL = 64  # pixels: PAIR asks for every window by itself, one for almost every pixel
+
+
+@oracle(
+    "occlusion",
+    f"{PAIR}, Occlusion",
+    """Black windows of 7 x 7 pixels, one pixel apart. Theirs adds up the drops of all windows over a pixel,
+    ours is their mean: theirs is divided by the number of windows.""",
+    lambda case: max(case.network.shape[:2]) <= SMALL,
+)
+def occlusion(case: Case, point: Float, index: int) -> tuple[Array, Array]:
+    mine = ours(case, point, index, f"occlusion(window={WINDOW}, stride=1, fill='black')")
+    theirs = pair.Occlusion().GetMask(point, model_function(case, index), size=WINDOW, value=0)
+    sides = (np.minimum(np.arange(side) + 1, np.arange(side)[::-1] + 1) for side in point.shape[:2])
+    down, across = (np.minimum(side, WINDOW) for side in sides)
+    return mine, theirs[..., 0] / np.outer(down, across)

@@ -15,16 +15,17 @@ from saliency_core.render.reduce import reduce_channels
 
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.floating[Any]]
+BY_SIZE = ("sensitivity", "signal")
 
 
 def heat_of(values: Array, of: str) -> Float:
     """Return a map of a kind as heat: one number a pixel, (H, W), never negative, more where it points.
 
-    A sensitivity counts by size, whichever its sign. Of a contribution or a region counts what speaks for
-    the score: channels added up, and nothing where they speak against it. Squares are added up.
+    A sensitivity or a signal counts by size, whichever its sign. Of a contribution or a region counts what
+    speaks for the score: channels added up, and nothing where they speak against it. Squares are added up.
     """
-    look = Look(reduce=str(kind(of).look["reduce"]), sign="magnitude" if of == "sensitivity" else "positive")
-    return reduce_channels(values, look)
+    sign = "magnitude" if of in BY_SIZE else "positive"
+    return reduce_channels(values, Look(reduce=str(kind(of).look["reduce"]), sign=sign))
 
 
 def pointing(heat: Array, mask: Mask) -> float:

@@ -21,7 +21,7 @@ from saliency_core.models.model import Model
 from saliency_core.models.opening import FIRST_MODEL, open_model
 from saliency_core.probe import RuleFacts, Shares, pieces
 from saliency_core.revive import revive
-from saliency_core.workers.answers import Answer, answer, attribution
+from saliency_core.workers.answers import PICTURE, Answer, answer, attribution
 from saliency_core.workers.brought import at_hand, brought
 from saliency_core.workers.job import BEGUN
 from saliency_core.workers.parting import parted
@@ -30,7 +30,6 @@ from saliency_core.workers.report import Report, Task
 Params = dict[str, Any]
 Arrays = dict[str, Array]
 POINTS = "points of the network"
-PICTURE = "picture "  # and the digest: the name of an array with another picture's pixels, uint8 (H, W, C)
 BETWEEN_S = 0.25  # seconds between two sketches of a map
 TRACING = 120.0  # seconds that opening and tracing a model may take without looking up
 

@@ -235,7 +235,7 @@ def test_back_and_forward_of_the_browser_bring_the_maps_of_then(visit: Visit) ->
 
 def test_the_foot_of_a_page_leads_on_and_the_view_comes_along(visit: Visit) -> None:
     one = visit().open(model="digits", image="digit_3")
-    one.page.get_by_test_id("stMain").get_by_role("link", name="From output to pixels").click()
+    one.page.get_by_test_id("stMain").get_by_role("link", name="Pixel gradient").click()
     one.page.get_by_role("heading", name="From an output to the pixels").wait_for()
     one.rest()
     assert one.address()["image"] == "digit_3"
