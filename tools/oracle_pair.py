@@ -164,8 +164,8 @@ def grad_cam(case: Case, point: Float, index: int) -> tuple[Array, Array]:
 @oracle(
     "expected_gradients",
     f"{PAIR}, GradientSaliency",
-    """PAIR has no Expected Gradients: its gradients at the place and the baseline that ours drew for each sample,
-    times the way from baseline to image, and the mean of these.""",
+    """PAIR has no Expected Gradients: its gradients at the place and the baseline that ours drew for each
+    sample, times the way from baseline to image, and the mean of these.""",
 )
 def expected_gradients(case: Case, point: Float, index: int) -> tuple[Array, Array]:
     spelling = f"expected_gradients(samples={SAMPLES})"
@@ -183,8 +183,8 @@ def expected_gradients(case: Case, point: Float, index: int) -> tuple[Array, Arr
     "blur_ig",
     f"{PAIR}, BlurIG",
     """`rule='forward'`, which is PAIR's sum; ours is made of chords by default, whose changes add up exactly.
-    Theirs is given the image in float64: with integers it adds up in integers, and the difference of two blurs that
-    are 0.01 pixels apart loses half of float32's digits.""",
+    Theirs is given the image in float64: with integers it adds up in integers, and the difference of two
+    blurs that are 0.01 pixels apart loses half of float32's digits.""",
 )
 def blur_ig(case: Case, point: Float, index: int) -> tuple[Array, Array]:
     mine, asked = watched(case, point, index, f"blur_ig(steps={STEPS}, rule='forward')")
@@ -196,9 +196,9 @@ def blur_ig(case: Case, point: Float, index: int) -> tuple[Array, Array]:
 @oracle(
     "guided_ig",
     f"{PAIR}, GuidedIG",
-    """Black baseline. Which pixels move next is decided by comparing gradients, where the last bit can turn the
-    path; so theirs gets the gradients that ours got, which are compared by themselves above. NumPy 2.4 has no
-    `quantile(interpolation=)`, with which theirs fails: it is renamed.""",
+    """Black baseline. Which pixels move next is decided by comparing gradients, where the last bit can turn
+    the path; so theirs gets the gradients that ours got, which are compared by themselves above. NumPy 2.4
+    has no `quantile(interpolation=)`, with which theirs fails: it is renamed.""",
 )
 def guided_ig(case: Case, point: Float, index: int) -> tuple[Array, Array]:
     mine, asked = watched(case, point, index, f"guided_ig(steps={STEPS})")
@@ -215,12 +215,12 @@ SMALL = 64  # pixels: PAIR asks for every window by itself, one for almost every
 @oracle(
     "occlusion",
     f"{PAIR}, Occlusion",
-    """Black windows of 7 x 7 pixels, one pixel apart. Theirs adds up the drops of all windows over a pixel, ours is
-    their mean: theirs is divided by the number of windows.""",
+    """Black windows of 7 x 7 pixels, one pixel apart. Theirs adds up the drops of all windows over a pixel,
+    ours is their mean: theirs is divided by the number of windows.""",
     lambda case: max(case.network.shape[:2]) <= SMALL,
 )
 def occlusion(case: Case, point: Float, index: int) -> tuple[Array, Array]:
-    mine = ours(case, point, index, f"occlusion(window={WINDOW}, stride=1)")
+    mine = ours(case, point, index, f"occlusion(window={WINDOW}, stride=1, fill='black')")
     theirs = pair.Occlusion().GetMask(point, model_function(case, index), size=WINDOW, value=0)
     sides = (np.minimum(np.arange(side) + 1, np.arange(side)[::-1] + 1) for side in point.shape[:2])
     down, across = (np.minimum(side, WINDOW) for side in sides)
