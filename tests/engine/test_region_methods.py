@@ -113,7 +113,7 @@ def test_score_cam_stopped_after_any_call_goes_on_bit_for_bit() -> None:
     model, image = made("digits")
     probe, point = model.probe("class_logit(3)"), model.prepare(image)[None]
     sketches = list(ScoreCam(channels=60).sketches(probe, point))
-    assert len(sketches) > 2
+    assert len(sketches) > 1
     for begun in sketches:
         *_, last = ScoreCam(channels=60).sketches(probe, point, replace(begun, total=60))
         assert last.values.tobytes() == sketches[-1].values.tobytes()
@@ -134,6 +134,15 @@ def test_smoothgrad_of_grad_cam_lies_where_grad_cam_lies() -> None:
     assert smooth.values.shape == plain.values.shape
     assert smooth.cells == plain.cells
     assert not np.array_equal(smooth.values, plain.values)
+
+
+@pytest.mark.parametrize("name", ["scenes", "digits"])
+def test_xrai_parts_the_image_into_regions_of_one_value(name: str) -> None:
+    model, image = made(name)
+    found = explain(model, image, method="xrai(base=integrated_gradients(steps=8))")
+    assert found.values.shape == model.card.input[:2]
+    assert 1 < len(np.unique(found.values)) < found.values.size / 4
+    assert found.units == "logit, mean over a region"
 
 
 @pytest.fixture(scope="module")
