@@ -98,7 +98,12 @@ class SineProbe(LinearProbe):
         favoured = parts + gamma * np.where(units > 0, up, down)
         share = shares[base]() if base in shares else _part(favoured, favoured.sum(2, keepdims=True))
         found = share * given
-        spread = found[..., -1:] / (parts.shape[2] - 1) if rule != base else 0
+        sizes = np.abs(parts[..., :-1])
+        spread = (
+            _part(sizes, sizes.sum(2, keepdims=True)) * found[..., -1:]
+            if rule != base and base != "epsilon"
+            else 0
+        )
         return self.score(points), (found[..., :-1] + spread).reshape(points.shape).astype(np.float32)
 
 

@@ -101,7 +101,8 @@ class Compiled:
         graph = self.plain if whole else self.graph_for([*form.tensors, form.at], rule)
         graph = precision.doubled(graph, self._weights) if form.double else graph
         graph = graph if whole else backward.quick_backward(graph, self._weights)
-        graph = graph if form.double else self._with_kernels(graph)
+        if not form.double and form.kind != "relevance":  # which would cut each kernel anew into its signs
+            graph = self._with_kernels(graph)
         program = Program(graph, self.frozen.input, form, self.anatomy, self._tensors(graph))
         signature = [tf.TensorSpec(shape, kind) for shape in self._shapes_for(form, program)]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from saliency_core.engine.runtime import tensorflow
-from saliency_core.engine.shares import Numbers, by_kernel
+from saliency_core.engine.shares import Numbers, by_kernel, carried_back
 from saliency_core.errors import ModelError
 
 RULES = ("composite", "epsilon", "gamma", "alpha_beta")
@@ -28,7 +28,7 @@ SPREAD = "+bias"
 
 
 def known(rule: str) -> str:
-    """Return the rule, or raise ModelError that lists what there is; "+bias" behind it spreads biases."""
+    """Return the rule, or raise ModelError that lists what there is; "+bias" may follow it."""
     if rule.removesuffix(SPREAD) not in RULES:
         raise ModelError(f"There is no rule {rule[:60]!r} for LRP.", f"Choose one of: {', '.join(RULES)}.")
     return rule
@@ -41,8 +41,9 @@ def handed_back(
 
     ReLUs and the preprocessing (each value for itself: scale, shift, order) pass relevance on as it is;
     max pooling gives it to the winner; sums, means and average pooling share it out in proportion; kernels by
-    the rule, with `numbers` epsilon, gamma and alpha. Biases keep their share, or spread it evenly over
-    what their step takes. Raises ModelError that names the first step for which there is none.
+    the rule, with `numbers` epsilon, gamma and alpha. Biases keep their share; "+bias" behind the rule
+    spreads it, in layers shared out by gamma or alpha-beta. Raises ModelError that names the first step
+    for which there is no rule.
     """
     epsilon, gamma, alpha = numbers
     settings = Numbers(epsilon, gamma, alpha, spread=known(rule).endswith(SPREAD))
@@ -99,8 +100,12 @@ class _Walk:
         alone = inputs[0] if len(inputs) == 1 else None
         output = op.outputs[0]
         if op.type in MOVES:
-            given = [(one, self.held[one.ref()]) for one in op.outputs if one.ref() in self.held]
-            yield from self._carried([one for one, _ in given], inputs, [there for _, there in given])
+            zeros = tensorflow().zeros_like
+            given = [self.held.get(one.ref()) for one in op.outputs]
+            whole = [
+                zeros(one) if there is None else there for one, there in zip(op.outputs, given, strict=True)
+            ]
+            yield from self._carried(op, whole)
         elif op.type in KERNELS and alone is op.inputs[0]:
             yield alone, self._by_rule(op, None, output)
         elif (kernel := self._kernel_of(op)) is not None:
@@ -110,7 +115,7 @@ class _Walk:
             yield alone, self.held[output.ref()]
         elif inputs and op.type in SUMS:
             part = tensorflow().math.divide_no_nan(self.held[output.ref()], output)
-            for tensor, factor in self._carried([output], inputs, [part]):
+            for tensor, factor in self._carried(op, [part]):
                 yield tensor, tensor * factor
         else:
             raise _no_rule(op)
@@ -128,7 +133,7 @@ class _Walk:
             if len(limits) != LIMITS[op.type] or any(limit is None for limit in limits):
                 return False
             return bool((limits[0] >= 0).all()) if op.type == "Minimum" else not limits[0].any()
-        return op.type in SHIFTS and (self.numbers.spread or op.outputs[0].ref() in self.prelude)
+        return op.type in SHIFTS and op.outputs[0].ref() in self.prelude
 
     def _kernel_of(self, op: Any) -> Any:
         """Return the convolution or dense layer to which a step adds the bias; None where there is none."""
@@ -151,10 +156,11 @@ class _Walk:
             rule = "gamma" if not dense else "zero" if top else "epsilon"
         return by_kernel(kernel, bias, output, self.held[output.ref()], rule, self.numbers)
 
-    def _carried(self, outputs: Any, inputs: Any, gradients: Any) -> Iterator[tuple[Any, Any]]:
-        """Carry numbers at the outputs of one operation to its inputs, and no further."""
-        found = tensorflow().gradients(outputs, inputs, grad_ys=gradients, stop_gradients=inputs)
-        yield from ((tensor, one) for tensor, one in zip(inputs, found, strict=True) if one is not None)
+    def _carried(self, op: Any, gradients: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+        """Carry numbers at the outputs of an operation to the inputs that depend on the pixels."""
+        for tensor, found in zip(op.inputs, carried_back(op, gradients), strict=True):
+            if found is not None and tensor.ref() in self.depends:
+                yield tensor, tensorflow().convert_to_tensor(found)
 
 
 def _no_rule(op: Any) -> ModelError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +15,7 @@ ATTRIBUTES = {
     "MatMul": ("transpose_a", "transpose_b"),
 }
 NAMES = {"MatMul": ("a", "b")}
+NEVER_NEGATIVE = ("Relu", "Relu6")
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ def by_kernel(op: Any, bias: Any, output: Any, relevance: Any, rule: str, number
         axes = list(range(1, len(output.shape)))
         size = tf.sqrt(tf.reduce_mean(tf.square(output), axes, keepdims=True))
         share = tf.math.divide_no_nan(relevance, output + epsilon * size * tf.sign(output))
-        found, kept = kernel.seen * kernel.back(kernel.weight, share), share * bias
-    return found + kernel.evenly(kept) if numbers.spread else found
+        return kernel.seen * kernel.back(kernel.weight, share)
+    return found + kernel.by_size(kept) if numbers.spread else found
 
 
 def _gamma(kernel: _Kernel, bias: Any, output: Any, relevance: Any, numbers: Numbers) -> tuple[Any, Any]:
@@ -75,6 +77,17 @@ def _alpha_beta(kernel: _Kernel, bias: Any, relevance: Any, numbers: Numbers) ->
     return kernel.back_positive(up) - kernel.back_negative(down), kept
 
 
+def carried_back(op: Any, gradients: Sequence[Any]) -> Sequence[Any]:
+    """Carry numbers at the outputs of one operation to its inputs by its derivative; None where it has none.
+
+    tf.gradients would look through the whole graph each time.
+    """
+    from tensorflow.python.framework.ops import get_gradient_function
+
+    found = get_gradient_function(op)(op, *gradients)
+    return found if isinstance(found, list | tuple) else [found]
+
+
 class _Kernel:
     """A convolution or dense layer as often as needed, with other numbers in it."""
 
@@ -83,52 +96,57 @@ class _Kernel:
         self.seen, self.weight = op.inputs
 
     @cached_property
-    def _split(self) -> tuple[Any, Any, Any, Any]:
-        """Positive and negative part of the input, and of the kernel."""
+    def _pairs(self) -> tuple[list[tuple[Any, Any]], list[tuple[Any, Any]]]:
+        """What gives positive parts and what gives negative ones: a part of the input, and of the kernel."""
         tf = tensorflow()
-        both = [(tf.nn.relu(one), -tf.nn.relu(-one)) for one in (self.seen, self.weight)]
-        return (*both[0], *both[1])
+        up, down = tf.nn.relu(self.weight), -tf.nn.relu(-self.weight)
+        if self.seen.op.type in NEVER_NEGATIVE:
+            return [(self.seen, up)], [(self.seen, down)]
+        above, below = tf.nn.relu(self.seen), -tf.nn.relu(-self.seen)
+        return [(above, up), (below, down)], [(above, down), (below, up)]
+
+    @cached_property
+    def _sums(self) -> list[Any]:
+        """The sums of all positive and of all negative parts of each output."""
+        return [sum(self._forth(seen, weight) for seen, weight in pairs) for pairs in self._pairs]
 
     def parts(self, bias: Any) -> tuple[Any, Any]:
         """Return the sums of all positive and of all negative parts of each output, the bias among them."""
-        seen_up, seen_down, weight_up, weight_down = self._split
-        positive = self._forth(seen_up, weight_up) + self._forth(seen_down, weight_down)
-        negative = self._forth(seen_up, weight_down) + self._forth(seen_down, weight_up)
         tf = tensorflow()
-        return positive + tf.nn.relu(bias), negative - tf.nn.relu(-bias)
+        return self._sums[0] + tf.nn.relu(bias), self._sums[1] - tf.nn.relu(-bias)
 
     def back_positive(self, share: Any) -> Any:
         """Return the sum over outputs of share times the positive parts, for each input."""
-        seen_up, seen_down, weight_up, weight_down = self._split
-        return seen_up * self.back(weight_up, share) + seen_down * self.back(weight_down, share)
+        return sum(seen * self.back(weight, share) for seen, weight in self._pairs[0])
 
     def back_negative(self, share: Any) -> Any:
         """Return the sum over outputs of share times the negative parts, for each input."""
-        seen_up, seen_down, weight_up, weight_down = self._split
-        return seen_up * self.back(weight_down, share) + seen_down * self.back(weight_up, share)
+        return sum(seen * self.back(weight, share) for seen, weight in self._pairs[1])
 
-    def evenly(self, given: Any) -> Any:
-        """Give what is at each output to all inputs that it sees, in equal parts, and none to added zeros.
+    def by_size(self, kept: Any) -> Any:
+        """Give what the bias keeps to all inputs, each by the size of its part: one that is 0 gets none.
 
-        An output that sees nothing else keeps it.
+        An output that sees nothing but zeros keeps it.
         """
-        tf = tensorflow()
-        around = self.seen.op
-        there = tf.ones_like(self.seen)
-        if around.type == "Pad":
-            there = tf.pad(tf.ones_like(around.inputs[0]), around.inputs[1])
-        ones = tf.ones_like(self.weight)
-        share = tf.math.divide_no_nan(given, self._forth(there, ones))
-        return there * self.back(ones, share)
+        positive, negative = self._sums
+        share = tensorflow().math.divide_no_nan(kept, positive - negative)
+        return self.back_positive(share) - self.back_negative(share)
 
     def back(self, weight: Any, share: Any) -> Any:
         """Carry numbers at the output to the input through a kernel."""
-        return tensorflow().gradients(
-            self._forth(self.seen, weight), self.seen, share, stop_gradients=[weight]
-        )[0]
+        tf = tensorflow()
+        if self.op.type != "MatMul":
+            carry = getattr(tf.raw_ops, f"{self.op.type}BackpropInput")
+            sizes = tf.shape(self.seen)
+            return carry(input_sizes=sizes, filter=weight, out_backprop=share, **self._attributes)
+        if self._attributes["transpose_a"]:
+            return tf.matmul(weight, share, self._attributes["transpose_b"], transpose_b=True)
+        return tf.matmul(share, weight, transpose_b=not self._attributes["transpose_b"])
+
+    @cached_property
+    def _attributes(self) -> dict[str, Any]:
+        return {name: self.op.get_attr(name) for name in ATTRIBUTES[self.op.type]}
 
     def _forth(self, seen: Any, weight: Any) -> Any:
-        kind = self.op.type
-        one, other = NAMES.get(kind, ("input", "filter"))
-        attributes = {name: self.op.get_attr(name) for name in ATTRIBUTES[kind]}
-        return getattr(tensorflow().raw_ops, kind)(**{one: seen, other: weight}, **attributes)
+        one, other = NAMES.get(self.op.type, ("input", "filter"))
+        return getattr(tensorflow().raw_ops, self.op.type)(**{one: seen, other: weight}, **self._attributes)

@@ -33,7 +33,8 @@ class LayerwiseRelevance(Method):
     is no rule of its own for the first layer. Epsilon is a part of the layer's root mean square, as in
     their tutorial; gamma is the form of Andéol and others for inputs of either sign; alpha and beta are those
     of Bach and others (2015), beta = alpha - 1. Epsilon 0 is gradient times network input, where there are
-    no biases. The preprocessing passes relevance on: what it maps to 0 is neutral, not black. Networks with
+    no biases. Spreading what biases would keep, by the size of each part, is a choice of this library; it
+    suits deep networks, where folded batch norms leave large biases. The preprocessing passes relevance on: what it maps to 0 is neutral, not black. Networks with
     other steps than convolutions, dense layers, pooling, sums, concatenation and ReLUs are refused by name.
     """
 
@@ -54,13 +55,12 @@ class LayerwiseRelevance(Method):
     alpha: float = param(
         Real(2.0, low=1.0, high=10.0, help="Weight of the positive parts; the negative ones get alpha - 1.")
     )
-
     biases: str = param(
         Choice(
             "keep",
-            help="What becomes of the share that falls to a bias.",
+            help="What becomes of the share that falls to a bias in a layer shared by gamma or alpha-beta.",
             options=("keep", "spread"),
-            titles=("Biases keep it", "Spread evenly over the inputs"),
+            titles=("The bias keeps it", "Spread over the inputs, by the size of their parts"),
         )
     )
 
@@ -74,6 +74,6 @@ class LayerwiseRelevance(Method):
     def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
         given, values = self._shared(probe, points)
         score, arrived = float(given[0]), float(values[0].sum(dtype="float64"))
-        rest = "the rest stays with biases and epsilon" if self.biases == "keep" else "epsilon keeps the rest"
-        told = f"The map adds up to {arrived:.4g} of {score:.4g}; {rest}."
+        others = "one-sided units" if self.rule == "alpha_beta" else "epsilon"
+        told = f"The map adds up to {arrived:.4g} of {score:.4g}; biases and {others} keep the rest."
         yield Sketch(values, facts={"gap": score - arrived}, notes=(told, *self.notes(probe)))
