@@ -124,3 +124,20 @@ def _coalitions(case: Case, point: Float, index: int, spelling: str) -> tuple[Ar
     shown = np.array([method.coalition(number, count) for number in range(method.cost)], np.float64)
     scores = [case.network.score(point * one[regions][..., None], index) for one in shown]
     return regions, shown, np.array(scores)
+
+
+MASKS = 60
+
+
+@oracle(
+    "rise",
+    "The formula of Petsiuk and others 2018",
+    """The masks that ours drew, black behind them, scores from the network by itself: the mean of score times
+    mask, over p. With `centred=False` as in the paper; by default ours takes the mean score out.""",
+)
+def rise(case: Case, point: Float, index: int) -> tuple[Array, Array]:
+    spelling = f"rise(masks={MASKS}, fill='black', centred=False)"
+    method = parse("method", spelling)
+    masks = [method.mask(number, *point.shape[:2]).astype(np.float64) for number in range(MASKS)]
+    scores = [case.network.score(mask[..., None] * point, index) for mask in masks]
+    return ours(case, point, index, spelling), np.tensordot(scores, masks, 1) / (MASKS * method.p)
