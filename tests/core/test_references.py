@@ -7,8 +7,7 @@ import re
 import pytest
 
 from saliency_core.models.catalogue import CATALOGUE
-from saliency_core.reference import Reference
-from saliency_core.references import BIBLIOGRAPHY
+from saliency_core.references import BIBLIOGRAPHY, Reference
 from saliency_core.registry import table
 
 CITED = {
