@@ -11,7 +11,7 @@ import pytest
 
 from saliency_core import explain, open_model
 from saliency_core.cells import Cells
-from saliency_core.errors import TargetError
+from saliency_core.errors import ModelError, TargetError
 from saliency_core.grammar import parse
 from saliency_core.methods.score_cam import ScoreCam
 from tests.engine.networks import NETWORKS, shaken
@@ -91,6 +91,14 @@ def test_a_layer_by_name_gives_its_own_size_and_an_unknown_one_is_refused() -> N
     dense = next(one for one in model.layers if not one.spatial)
     with pytest.raises(TargetError, match="no rows and columns"):
         explain(model, image, method=f"grad_cam(layer='{dense.name}')")
+
+
+def test_a_layer_behind_what_is_explained_is_refused_with_what_to_do() -> None:
+    model, image = made("scenes")
+    first, *_, last = [layer.name for layer in model.layers if layer.spatial]
+    with pytest.raises(ModelError, match="does not depend on") as problem:
+        explain(model, image, f"layer_unit('{first}', row=1, col=1, channel=0)", f"grad_cam(layer='{last}')")
+    assert "layer='auto'" in problem.value.hint
 
 
 def test_a_network_without_feature_maps_says_what_to_do() -> None:
