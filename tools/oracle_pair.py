@@ -13,6 +13,7 @@ import saliency.core as pair
 
 from saliency_core.arrays import Array, Float, Points
 from saliency_core.grammar import parse
+from saliency_core.segments import least_gain, regions
 from tools.oracle import GOOD, Asked, difference, oracle, ours, watched
 from tools.oracle_networks import Case
 
@@ -225,3 +226,48 @@ def occlusion(case: Case, point: Float, index: int) -> tuple[Array, Array]:
     sides = (np.minimum(np.arange(side) + 1, np.arange(side)[::-1] + 1) for side in point.shape[:2])
     down, across = (np.minimum(side, WINDOW) for side in sides)
     return mine, theirs[..., 0] / np.outer(down, across)
+
+
+FELZENSZWALB = 224  # pixels a side: the size for which both have the same constants
+
+
+@oracle(
+    "xrai",
+    f"{PAIR}, XRAI",
+    """The whole of it on images of 224 x 224 pixels. Theirs is handed the contributions, ours from black and
+    from white, which are compared by themselves above: its own have the wrong quadrature.""",
+    lambda case: case.network.shape[:2] == (FELZENSZWALB, FELZENSZWALB),
+)
+def xrai(case: Case, point: Float, index: int) -> tuple[Array, Array]:
+    found = pair.XRAI().GetMask(point, None, base_attribution=_from_both(case, point, index))
+    return ours(case, point, index, f"xrai(base={PATH})"), found
+
+
+@oracle(
+    "xrai",
+    f"{PAIR}, XRAI with segments",
+    """On smaller images, where our segments reach less far beyond their edges and may be smaller: theirs is
+    handed our segments and the least number of pixels that one must add, so that the order of regions and
+    their means are compared.""",
+    lambda case: max(case.network.shape[:2]) < FELZENSZWALB,
+)
+def xrai_ranking(case: Case, point: Float, index: int) -> tuple[Array, Array]:
+    how = pair.XRAIParameters()
+    how.experimental_params["min_pixel_diff"] = least_gain(*point.shape[:2])
+    found = pair.XRAI().GetMask(
+        point,
+        None,
+        base_attribution=_from_both(case, point, index),
+        segments=list(regions(point)),
+        extra_parameters=how,
+    )
+    return ours(case, point, index, f"xrai(base={PATH})"), found
+
+
+PATH = f"integrated_gradients(steps={STEPS})"
+
+
+def _from_both(case: Case, point: Float, index: int) -> Array:
+    """The mean of our contributions compared with black and with white, (H, W, C) float64."""
+    spelled = [PATH.replace(")", f", baseline={name}())") for name in ("black", "white")]
+    return np.mean([ours(case, point, index, one) for one in spelled], 0, np.float64)
