@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from saliency_core.errors import SaliencyError
 from saliency_core.spec import REQUIRED, specs
 
+BESIDE = "baseline image"
 FITS = ("crop", "stretch", "pad")
 
 
@@ -56,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     explain.add_argument("--target", default="top_class()", help="what to explain; see `targets`")
     explain.add_argument("--method", default="gradient()", help="how; see `methods`")
+    explain.add_argument(
+        "--baseline-image", default="", metavar="FILE", help="the picture that a path method starts from"
+    )
     _file_choices(explain)
     explain.add_argument("--fit", choices=FITS, help="how the image meets the model's size")
     explain.add_argument("--look", default="", help="how the picture is drawn; see `looks`")
@@ -87,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         ("model", "models"),
         ("method", "methods"),
         ("target", "targets"),
+        ("baseline", "baselines"),
         ("look", "looks"),
     ):
         listing = commands.add_parser(words, help=f"list the {words}")
@@ -143,7 +148,7 @@ def _inspect(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     from saliency_core.models.card_words import lines
 
     model = _opened(given)
-    findings = _findings(model, given) if given.image else []
+    findings = _findings(model, given)
     told = [f"{title + ':':<22} {text}" for title, text in lines(model.card)]
     told += ["", *(f"{layer.name:<40} {' x '.join(map(str, layer.shape))}" for layer in model.layers)]
     told += [f"{one['severity']}: {one['sentence']} {one['advice']}" for one in findings]
@@ -157,7 +162,8 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     _check_outputs(given)
     look = _look(given.look)
     model = _opened(given)
-    made = explain(model, Path(given.image), given.target, given.method, how=given.fit)
+    method, pictures = _method(given)
+    made = explain(model, Path(given.image), given.target, method, how=given.fit, pictures=pictures)
     summary: dict[str, Any] = {
         "score": made.score,
         "units": made.units,
@@ -195,6 +201,17 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     return summary, lines
 
 
+def _method(given: argparse.Namespace) -> tuple[Any, dict[str, Path]]:
+    """Return the method, and the picture that it starts from where one was given."""
+    from saliency_core.baselines import on_picture
+    from saliency_core.grammar import parse
+
+    method = parse("method", given.method)
+    if not given.baseline_image:
+        return method, {}
+    return on_picture(method, BESIDE), {BESIDE: Path(given.baseline_image)}
+
+
 def _recipe(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     import numpy as np
 
@@ -226,9 +243,11 @@ def _recipe(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 
 
 def _findings(model: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
-    from saliency_core.checks.doctor import examine
+    from saliency_core.checks.doctor import examine, look_over
 
-    return [one.facts() for one in examine(model, Path(given.image), how=getattr(given, "fit", None))]
+    how = getattr(given, "fit", None)
+    found = examine(model, Path(given.image), how=how) if given.image else look_over(model)
+    return [one.facts() for one in found]
 
 
 def _size(text: str) -> tuple[int, ...] | None:

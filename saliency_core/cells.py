@@ -63,6 +63,11 @@ class Cells:
         """Return the cells of a layer, each in the middle of what it can see of the image."""
         return cls(Line.seen(layer.field.rows), Line.seen(layer.field.cols))
 
+    @classmethod
+    def of_pixels(cls) -> Cells:
+        """Return cells that are the pixels themselves."""
+        return cls(Line(0.0, 1.0), Line(0.0, 1.0))
+
     def lines(self, cells: tuple[int, ...], extents: tuple[int, ...]) -> tuple[Line, Line]:
         """Return where the cells (h, w) lie on an image (H, W)."""
         rows, cols = map(Line.stretched, cells, extents)

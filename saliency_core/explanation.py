@@ -10,6 +10,7 @@ import numpy as np
 
 from saliency_core.arrays import Array, Points, Values, read_only
 from saliency_core.attribution import Attribution
+from saliency_core.baselines import pictures_in, with_pictures
 from saliency_core.checks.differences import Evidence, directional_check
 from saliency_core.errors import NotFiniteError, SettingError
 from saliency_core.grammar import parse
@@ -36,6 +37,7 @@ def explain(
     on_sketch: OnSketch | None = None,
     resume: Attribution | None = None,
     around: Around | None = None,
+    pictures: Mapping[str, Any] | None = None,
 ) -> Attribution:
     """Explain one output of a model on one image.
 
@@ -45,12 +47,15 @@ def explain(
     the map as far as it is known, by methods that refine it. `resume` is such a map, or one of fewer
     samples, of the same question: the work goes on from there. `around(probe, target)` may put
     another probe before the model's own, such as one that shares its chunks with other workers.
+    `pictures` are images by the name under which the method speaks of them: `picture("mine")`; the
+    recipe names them by their digests.
     Raises SaliencyError with what to do.
     """
     started = time.perf_counter()
     opened = open_model(model)
     wanted = check_setting("explain", "target", Part(of="target"), target)
     way: Method = check_setting("explain", "method", Part(of="method"), method)
+    way = handed_over(opened, way, pictures or {}, how)
     picture = opened.read(image, how)
     point = read_only(opened.prepare(picture, how))
     frozen, probe, predictions = opened.ask(wanted, point)
@@ -67,6 +72,8 @@ def explain(
         "explained": frozen.spelling,
         "method": way.spelling,
     }
+
+    within = notes_within(way, probe)
 
     def as_answer(sketch: Sketch) -> Attribution:
         values = np.asarray(sketch.values[0], np.float32)
@@ -85,19 +92,18 @@ def explain(
             total=sketch.total,
             error=None if sketch.error is None else sketch.error[0],
             facts=sketch.facts,
-            notes=sketch.notes,
+            notes=(*sketch.notes, *within),
             state=sketch.state,
-            cells=way.cells(probe),
+            cells=way.cells_on(probe),
             check=lambda: evidence_for(opened, frozen, way, values, point),
         )
 
-    begun = None if resume is None else going_on(resume, way, recipe)
-    before = 0 if begun is None else round(way.cost * begun.done / max(1, begun.total))
+    begun = None if resume is None else going_on(resume, way, recipe, probe)
+    cost = way.cost_on(probe)
+    before = 0 if begun is None else round(cost * begun.done / max(1, begun.total))
     watched = counted(
         around(probe, frozen) if around else probe,
-        None
-        if on_progress is None
-        else lambda done: on_progress(before + done, max(way.cost, before + done)),
+        None if on_progress is None else lambda done: on_progress(before + done, max(cost, before + done)),
     )
     for sketch in way.sketches(watched, point[None], begun):
         answer = as_answer(sketch)
@@ -106,7 +112,21 @@ def explain(
     return answer
 
 
-def going_on(made: Attribution, way: Method, recipe: Mapping[str, Any]) -> Sketch:
+def notes_within(method: Method, probe: Probe) -> tuple[str, ...]:
+    """Return what a reader should know of the methods that a method wraps."""
+    base = getattr(method, "base", None)
+    return (*base.notes(probe), *notes_within(base, probe)) if isinstance(base, Method) else ()
+
+
+def handed_over(model: Model, method: Method, pictures: Mapping[str, Any], how: str | None = None) -> Method:
+    """Return a method with the pixels of the pictures that it speaks of, brought to the model's size."""
+    named = set(pictures_in(method)) & set(pictures)
+    read = {name: model.read(pictures[name], how) for name in sorted(named)}
+    fitted = {name: (one.digest, read_only(model.prepare(one, how))) for name, one in read.items()}
+    return with_pictures(method, fitted) if fitted else method
+
+
+def going_on(made: Attribution, way: Method, recipe: Mapping[str, Any], probe: Probe) -> Sketch:
     """Return what a map brings along for a longer run; SettingError where it is of another question."""
     asked = [name for name in recipe if name not in ("method", "target", "image", "image_facts")]
     other = [name for name in asked if made.recipe.get(name) != recipe[name]]
@@ -119,14 +139,18 @@ def going_on(made: Attribution, way: Method, recipe: Mapping[str, Any]) -> Sketc
         )
     if not made.state:
         raise SettingError("This map cannot be continued: it carries no state.", "Begin anew.")
-    return Sketch(made.values[None], made.done, getattr(way, way.rounds), state=made.state)
+    return Sketch(made.values[None], made.done, way.total(probe), state=made.state)
 
 
 def evidence_for(
     model: Model, frozen: Target, method: Method, values: Values, point: Points
 ) -> Evidence | None:
     """Return the finite-difference check of a map (H, W, C) of a frozen target at a point (H, W, C)."""
+    if method.tangent(point[None], point[None]) is None:
+        return None
     _, probe, _ = model.ask(frozen, point)
+    if not probe.question.seeds:
+        return None
     exact, precision = model.exact_probe(frozen, point)
 
     def again(moved: Points) -> Values:
@@ -137,8 +161,6 @@ def evidence_for(
         found: Values = method.attribute(exact, there[None])[0]
         return found
 
-    if method.tangent(point[None], point[None]) is None or not probe.question.seeds:
-        return None
     return directional_check(exact, values, point, again, method.tangent, precision, in_double)
 
 

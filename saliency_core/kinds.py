@@ -14,7 +14,8 @@ Ends = Mapping[str, tuple[str, str]]  # by the sign that is shown: what both end
 class Kind:
     """One kind of map: what its values are called, what they mean, and the look to start with.
 
-    unit: a pattern in which `{score}` stands for the unit of the score.
+    unit: a pattern in which `{score}` stands for the unit of the score. ends: also tells which signs can
+    be shown.
     """
 
     id: str
@@ -40,6 +41,20 @@ KINDS = {
                 "positive": ("no effect", "brighter raises it"),
                 "negative": ("no effect", "brighter lowers it"),
                 "magnitude": ("no effect", "strong effect"),
+            },
+            {"reduce": "max_abs", "sign": "signed"},
+        ),
+        Kind(
+            "signal",
+            "Signal",
+            "{score} per grey level, by a changed rule",
+            "Each number of the map is what came back through the network under a changed rule. It is no "
+            "slope: no change of the score follows from it, and its size means little beside that of others.",
+            {
+                "signed": ("negative signal", "positive signal"),
+                "positive": ("none", "positive signal"),
+                "negative": ("none", "negative signal"),
+                "magnitude": ("none", "strong signal"),
             },
             {"reduce": "max_abs", "sign": "signed"},
         ),
@@ -73,17 +88,12 @@ KINDS = {
         ),
         Kind(
             "squared",
-            "Squared gradient",
+            "Squared value",
             "({score} per grey level) squared",
             "Each number of the map is a square or a variance of slopes, so it has no sign: it says how "
             "strongly the score reacts to that value of the image, not in which direction.",
-            {
-                "signed": ("", "strong effect"),
-                "positive": ("no effect", "strong effect"),
-                "negative": ("", ""),
-                "magnitude": ("no effect", "strong effect"),
-            },
-            {"reduce": "sum", "sign": "positive"},
+            {"magnitude": ("no effect", "strong effect")},
+            {"reduce": "sum", "sign": "magnitude"},
         ),
     )
 }

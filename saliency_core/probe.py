@@ -35,6 +35,21 @@ class RuleFacts:
         return f"{found} Left as they are: {named}." if named else found
 
 
+@dataclass(frozen=True)
+class Shares:
+    """Scores taken apart: the image times its gradient, and what each bias of the network adds.
+
+    score: (B,). pixels: (B, H, W, C), at the image as the first weights see it. biases: for each the layer
+    and (B, h, w, 2) or (B, ..., 2), the sum over channels and the sum of their sizes. offset: what belongs
+    to no layer.
+    """
+
+    score: Array
+    pixels: Array
+    biases: tuple[tuple[Layer, Array], ...] = ()
+    offset: float = 0.0
+
+
 @runtime_checkable
 class Probe(Protocol):
     """One score a point, and its derivatives. Points are (B, H, W, C) float32 raw pixels."""
@@ -59,6 +74,9 @@ class Probe(Protocol):
 
     def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
         """Return a layer's activations and the score's gradient there, both (B, ...) float32."""
+
+    def shares(self, points: Points) -> Shares:
+        """Return each score as shares of the pixels and of the network's biases."""
 
     def rule_facts(self, rule: str) -> RuleFacts:
         """Tell what a backward rule changes."""
@@ -110,6 +128,10 @@ class counted:
         parts = [self._count(part, self.base.at_layer(part, layer)) for part in self._chunks(points)]
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
+    def shares(self, points: Points) -> Shares:
+        """Return the shares from the base probe."""
+        return joined([self._count(part, self.base.shares(part)) for part in self._chunks(points)])
+
     def rule_facts(self, rule: str) -> RuleFacts:
         """Pass on."""
         return self.base.rule_facts(rule)
@@ -120,10 +142,32 @@ class counted:
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
     def _chunks(self, points: Points) -> list[Points]:
-        return [points[first : first + self.chunk] for first in range(0, len(points), self.chunk)]
+        return [points[first:last] for first, last in pieces(len(points), self.chunk)]
 
     def _count(self, part: Points, answer: T) -> T:
         self.points += len(part)
         if self.on_points is not None:
             self.on_points(self.points)
         return answer
+
+
+def joined(parts: Sequence[Shares]) -> Shares:
+    """Return the shares of several batches as those of one."""
+    columns = zip(*(part.biases for part in parts), strict=True)
+    return Shares(
+        np.concatenate([part.score for part in parts]),
+        np.concatenate([part.pixels for part in parts]),
+        tuple((column[0][0], np.concatenate([values for _, values in column])) for column in columns),
+        parts[0].offset,
+    )
+
+
+def pieces(count: int, size: int, first: int = 0) -> list[tuple[int, int]]:
+    """Return where to cut `first` to `count` into pieces of a size; a single one left over joins the last.
+
+    A network computes one point in another form than several, whose last digits may differ.
+    """
+    starts = list(range(first, count, size))
+    if len(starts) > 1 and count - starts[-1] == 1:
+        starts.pop()
+    return list(zip(starts, [*starts, count][1:], strict=True))

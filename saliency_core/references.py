@@ -31,6 +31,20 @@ class Reference:
 
 
 BIBLIOGRAPHY = {
+    "achanta2012": Reference(
+        (
+            "Radhakrishna Achanta",
+            "Appu Shaji",
+            "Kevin Smith",
+            "Aurelien Lucchi",
+            "Pascal Fua",
+            "Sabine Süsstrunk",
+        ),
+        "SLIC Superpixels Compared to State-of-the-Art Superpixel Methods",
+        "IEEE Transactions on Pattern Analysis and Machine Intelligence",
+        2012,
+        "https://doi.org/10.1109/TPAMI.2012.120",
+    ),
     "adebayo2018": Reference(
         (
             "Julius Adebayo",
@@ -79,6 +93,13 @@ BIBLIOGRAPHY = {
         "WACV",
         2018,
         f"{ARXIV}1710.11063",
+    ),
+    "covert2021": Reference(
+        ("Ian Covert", "Su-In Lee"),
+        "Improving KernelSHAP: Practical Shapley Value Estimation via Linear Regression",
+        "AISTATS",
+        2021,
+        f"{ARXIV}2012.01536",
     ),
     "draelos2020": Reference(
         ("Rachel Lea Draelos", "Lawrence Carin"),
@@ -172,6 +193,13 @@ BIBLIOGRAPHY = {
         2022,
         f"{ARXIV}2201.03545",
     ),
+    "lundberg2017": Reference(
+        ("Scott M. Lundberg", "Su-In Lee"),
+        "A Unified Approach to Interpreting Model Predictions",
+        "NeurIPS",
+        2017,
+        f"{ARXIV}1705.07874",
+    ),
     "montavon2019": Reference(
         (
             "Grégoire Montavon",
@@ -184,6 +212,20 @@ BIBLIOGRAPHY = {
         "Explainable AI, Springer",
         2019,
         "https://doi.org/10.1007/978-3-030-28954-6_10",
+    ),
+    "petsiuk2018": Reference(
+        ("Vitali Petsiuk", "Abir Das", "Kate Saenko"),
+        "RISE: Randomized Input Sampling for Explanation of Black-box Models",
+        "BMVC",
+        2018,
+        f"{ARXIV}1806.07421",
+    ),
+    "ribeiro2016": Reference(
+        ("Marco Tulio Ribeiro", "Sameer Singh", "Carlos Guestrin"),
+        "“Why Should I Trust You?”: Explaining the Predictions of Any Classifier",
+        "KDD",
+        2016,
+        f"{ARXIV}1602.04938",
     ),
     "sandler2018": Reference(
         ("Mark Sandler", "Andrew Howard", "Menglong Zhu", "Andrey Zhmoginov", "Liang-Chieh Chen"),

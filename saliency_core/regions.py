@@ -60,7 +60,7 @@ class LayerMethod(Method):
     def notes(self, probe: Probe) -> tuple[str, ...]:
         return told(probe, self.layer)
 
-    def cells(self, probe: Probe) -> Cells:
+    def cells_on(self, probe: Probe) -> Cells:
         return cells_of(probe, self.layer)
 
 

@@ -9,10 +9,12 @@ import numpy as np
 import streamlit as st
 
 from saliency_core.attribution import Attribution
+from saliency_core.baselines import pictures_in
 from saliency_core.grammar import parse
 from saliency_core.methods.base import Refining
+from saliency_core.workers.answers import PICTURE
 from saliency_core.workers.jobs import Job, Result
-from saliency_view import compute, own_models, panels, state
+from saliency_view import compute, own_models, panels, pictures, state
 from saliency_view.components.viewer import Box
 from saliency_view.reading import reading
 from saliency_view.refinement import certainty, refinement
@@ -25,7 +27,9 @@ Shown = tuple[Job, View, Box | None]
 
 def ask(params: Mapping[str, Any], pixels: np.ndarray) -> Job:
     """Ask for a map; one that was begun with fewer rounds is gone on from."""
-    return compute.ask("explain", "explain", params, {"image": pixels}, begun=_begun(params))
+    named = pictures_in(parse("method", params["method"]))
+    also = {f"{PICTURE}{name}": kept for name, kept in pictures.beside().items() if name in named}
+    return compute.ask("explain", "explain", params, {"image": pixels, **also}, begun=_begun(params))
 
 
 def _begun(params: Mapping[str, Any]) -> Result | None:

@@ -73,6 +73,12 @@ def forget_the_gone() -> None:
                 forget_upload(upload)
 
 
+def stand_by() -> None:
+    """Keep a process ready for the next model that is brought, as long as there are visitors who may."""
+    if _sessions and own_models.allowed():
+        table().pool.stand_by()
+
+
 def note_upload(id: str) -> None:
     """Remember that this session has stored a model, so that it goes with the session."""
     _uploads.setdefault(session(), set()).add(id)
@@ -150,6 +156,14 @@ def follow(job: Job, words: str, *, narrow: bool = False) -> None:
     if right.button("Stop", key=f"stop-{job.key[1]}", width="stretch"):
         stop(job)
         st.rerun()
+
+
+@st.fragment(run_every=0.3)
+def wait_for(job: Job, words: str) -> None:
+    """Say in one small line what is being looked at, and draw the page anew when the job has ended."""
+    if job.ended:
+        st.rerun()
+    st.caption(words)
 
 
 def _waiting(words: str) -> str:

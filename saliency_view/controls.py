@@ -68,7 +68,7 @@ def settings(
         if options and name in options:
             choose(label, key, options[name], setting.value, setting.on_value, help=spec.help)
         else:
-            _draw(setting, (limits or {}).get(name))
+            _draw(setting, (limits or {}).get(name), options)
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class _Setting:
     on_value: OnValue
 
 
-def _draw(setting: _Setting, high: int | None) -> None:
+def _draw(setting: _Setting, high: int | None, options: Mapping[str, Options] | None) -> None:
     spec, key = setting.spec, setting.key
     label = f"{setting.label} ({spec.unit})" if spec.unit else setting.label
     told = _tell(key, setting.on_value)
@@ -98,12 +98,12 @@ def _draw(setting: _Setting, high: int | None) -> None:
             st.session_state[key] = setting.value or ""
             st.text_input(label, key=key, on_change=told, help=spec.help)
         case Part(of=family):
-            _part(setting, family, label)
+            _part(setting, family, label, options)
         case _:
             st.caption(plain(f"{label}: {setting.value}"))
 
 
-def _part(setting: _Setting, family: str, label: str) -> None:
+def _part(setting: _Setting, family: str, label: str, options: Mapping[str, Options] | None) -> None:
     """Draw a setting that is itself a registered object: which one, and its own settings below."""
     offered = by_group(family)
     part = setting.value if setting.value is not None else next(iter(offered.values()))()
@@ -111,8 +111,10 @@ def _part(setting: _Setting, family: str, label: str) -> None:
            lambda name: setting.on_value(offered[name]()), help=setting.spec.help)  # fmt: skip
     if specs(part):
         with st.container(border=True):
-            settings(setting.key, type(part), {name: getattr(part, name) for name in specs(part)},
-                     lambda name, value: setting.on_value(replace(part, **{name: value})))  # fmt: skip
+            current = {name: getattr(part, name) for name in specs(part)}
+            settings(setting.key, type(part), current,
+                     lambda name, value: setting.on_value(replace(part, **{name: value})),
+                     options)  # fmt: skip
 
 
 def by_group(family: str) -> dict[str, type[Registered]]:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from saliency_core.workers.jobs import Job
 from saliency_view import compute, own_models
 from saliency_view.state import View
 from saliency_view.text import plain
@@ -21,15 +20,19 @@ Facts = Mapping[str, Any]
 Place = AbstractContextManager[Any]  # where on the page
 
 
-def doctor(view: View, image: Mapping[str, str], pixels: np.ndarray, above: Place) -> None:
+def doctor(
+    view: View, image: Mapping[str, str], pixels: np.ndarray, above: Place, seen: Sequence[Facts] = ()
+) -> None:
     """Show what the doctor says of the view's model on its picture; it looks once the map is on screen.
 
-    What makes a map worthless goes `above`, the rest here.
+    What makes a map worthless goes `above`, the rest here. What was `seen` at once stays until then.
     """
     params = {"model": view.model, "fit": view.fit, **image}
     job = compute.ask("doctor", "doctor", params, {"image": pixels}, background=True, wait=0)
+    if job.state != "done":
+        at_sight(seen, view.target, above)
     if not job.ended:
-        _await(job)
+        compute.wait_for(job, "The doctor looks at the model …")
     elif job.state != "done" or job.result is None:
         st.caption("The doctor did not finish.")
     else:
@@ -47,6 +50,12 @@ def _prescription(view: View, found: Sequence[Facts]) -> None:
         known = own_models.record(view.model)
         own_models.want(view.model, {**known["choices"], "preprocessing": better}, known["labels"])
         st.rerun()
+
+
+def at_sight(seen: Sequence[Facts], target: str, above: Place) -> None:
+    """Draw what shows without running the network; silent where nothing does, for more may be found."""
+    if seen:
+        findings(seen, target, above)
 
 
 def findings(found: Sequence[Facts], target: str, above: Place) -> None:
@@ -87,10 +96,3 @@ def _line(one: Facts) -> None:
         st.markdown(f"{MARKS['warning']} {said} :gray[{advice}]")
     else:
         st.caption(f"{MARKS['note']} {said} {advice}")
-
-
-@st.fragment(run_every=0.3)
-def _await(job: Job) -> None:
-    if job.ended:
-        st.rerun()
-    st.caption("The doctor looks at the model …")

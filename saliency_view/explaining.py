@@ -15,7 +15,7 @@ from saliency_core.grammar import parse
 from saliency_core.images import Image, to_png
 from saliency_core.workers.jobs import BusyError, Job
 from saliency_view import answer, compute, panels, pictures, state
-from saliency_view.doctor import doctor
+from saliency_view.doctor import at_sight, doctor
 from saliency_view.facts import facts
 from saliency_view.reading import model_card
 from saliency_view.sidebar import sidebar
@@ -25,6 +25,7 @@ from saliency_view.units import unit_grid
 
 AHEAD = 4  # classes computed before they are asked for
 AHEAD_COST = 60  # points of the network, more than which no map is made unasked
+NOTHING: Mapping[str, Any] = {"card": {"labels": []}, "layers": [], "findings": []}  # until it is open
 
 
 def draw() -> None:
@@ -33,12 +34,12 @@ def draw() -> None:
     picture = pictures.seen(view)
     job = answer.ask(params_of(view, picture, view.target), picture.pixels)
     opened = compute.ask("open", "open", {"model": view.model}, wait=0.3 if job.state == "done" else 0)
-    told = opened.result.message if opened.result else {"card": {"labels": []}, "layers": []}
+    told = opened.result.message if opened.result else NOTHING
     sidebar(view, told["card"]["labels"], told["layers"])
     for wrong in state.problems("address"):
         st.warning(plain(wrong))
     st.title("Which pixels does the answer depend on?")
-    _answer(view, picture, job, opened.result.message["card"] if opened.result else {})
+    _answer(view, picture, job, told)
 
 
 def params_of(view: View, picture: Image, target: str) -> dict[str, Any]:
@@ -55,20 +56,22 @@ def params_of(view: View, picture: Image, target: str) -> dict[str, Any]:
     }
 
 
-def _answer(view: View, picture: Image, job: Job, card: Mapping[str, Any]) -> None:
+def _answer(view: View, picture: Image, job: Job, told: Mapping[str, Any]) -> None:
     """Show the map as far as it is known, or how far it is with the last one dimmed behind."""
     made = answer.known(job)
     if made is not None:
-        _known(view, picture, job, made, card)
+        _known(view, picture, job, made, told)
         return
+    if not job.ended:
+        at_sight(told["findings"], view.target, st.container())
     if not answer.wait(job, view, "map", f"Explaining with {facts(view.model).title}"):
         # Inside the message: a file of its own may be gone before the browser has asked for it.
         st.image(f"data:image/png;base64,{b64encode(to_png(picture.pixels)).decode()}", width=400)
     if job.state == "failed" and not job.retryable and not isinstance(job.error, DownloadError):
-        doctor(view, image_params(view, picture), picture.pixels, st.container())
+        doctor(view, image_params(view, picture), picture.pixels, st.container(), told["findings"])
 
 
-def _known(view: View, picture: Image, job: Job, made: Attribution, card: Mapping[str, Any]) -> None:
+def _known(view: View, picture: Image, job: Job, made: Attribution, told: Mapping[str, Any]) -> None:
     st.session_state["top_classes"] = [one.index for one in made.predictions[:2]]
     st.markdown(panels.sentence(made, final=job.ended))
     above = st.container()
@@ -80,9 +83,11 @@ def _known(view: View, picture: Image, job: Job, made: Attribution, card: Mappin
         panels.predictions(made, "predictions")
         if job.state == "done":
             panels.findings(made, view)
-            doctor(view, image_params(view, picture), picture.pixels, above)
-        if card:
-            model_card(card)
+            doctor(view, image_params(view, picture), picture.pixels, above, told["findings"])
+        else:
+            at_sight(told["findings"], view.target, above)
+        if told is not NOTHING:
+            model_card(told["card"])
     if job.state == "done" and parse("method", view.method).cost <= AHEAD_COST:
         _ahead(view, picture, made)
 

@@ -62,5 +62,6 @@ STYLE = """<style>
 .stMainBlockContainer h2 { font-size: 1.3rem; }
 .stMainBlockContainer h3 { font-size: 1.05rem; }
 [data-testid="stTable"] td { vertical-align: top; overflow-wrap: anywhere; }
+.st-key-narrow-screen { display: none; }
 @media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
 </style>"""

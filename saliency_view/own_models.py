@@ -14,6 +14,7 @@ from saliency_core.workers.private import Upload
 PREFIX = "own-"
 KEY = "own_models"  # by id: upload, path, name, choices, labels, and the card once it is open
 OPENING = "own_opening"  # what is being opened: id, choices, labels
+COUNT = "own_opened"  # how often a model was opened
 MOST = 2  # models of one visit; the oldest is let go
 SWITCH = "SALIENCY_MODEL_UPLOADS"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -81,8 +82,14 @@ def opening() -> Record | None:
 def settle(card: Mapping[str, Any]) -> str:
     """Note that the model being opened is open; returns its id."""
     done = st.session_state.pop(OPENING)
+    st.session_state[COUNT] = opened_so_far() + 1
     records()[done["id"]].update(choices=done["choices"], labels=done["labels"], card=dict(card))
     return str(done["id"])
+
+
+def opened_so_far() -> int:
+    """Return how often this visit has opened a model."""
+    return int(st.session_state.get(COUNT, 0))
 
 
 def give_up() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -12,21 +13,28 @@ from saliency_core.grammar import parse
 from saliency_core.images.picture import clean_name
 from saliency_core.registry import table
 from saliency_view import compute, own_models, state
+from saliency_view.components.narrow import close_sidebar
 from saliency_view.state import View
 from saliency_view.text import plain
 
 ENDINGS = ("keras", "h5", "hdf5", "pb", "zip")
+LIMIT_MB = 100  # a ResNet50 has 98 and takes 5 of the 6 GiB that its process may have
 PROMISE = (
     "A .keras or .h5 file, a frozen graph (.pb), or a SavedModel as .zip. It is checked before anything of "
     "it runs, and then runs in a process of its own, shut in as the page About says. It is gone when you "
     "leave."
 )
+LIMIT = f"At most {LIMIT_MB} MB. A file marked red was not taken: too large, of another kind, or too many."
 PICTURES = (1, 3, 4)  # channels that a picture can have
 ARRAYS = "No picture has so many; in Python, explain() takes an array of any number of channels."
 AFFINE = "affine"
 EXAMPLE = "affine(scale=[0.0039], shift=[0.0])"
 NUMBERS = "Where the step before is your own: pixels times scale plus shift, one number or one a channel."
 PORTS = ("signature", "input", "output")
+PROPOSED = "as proposed"
+PORT_HELP = "Choose from the list, or type another name and press Enter."
+FIELDS = ("way", "affine", "labels", "size")
+MOST = 200  # names in a list
 SHAPE = "Height x width, such as 224x224, where the file leaves it open; x channels for a flat input."
 
 
@@ -34,10 +42,15 @@ def own_model_box(view: View) -> None:
     """Draw the box, closed until it is needed; a model that has just been opened becomes the view's."""
     if not own_models.allowed():
         return
+    compute.stand_by()
+    if times := own_models.opened_so_far():
+        close_sidebar(str(times))
     wanted = own_models.opening()
     label = "Your own model" if own_models.is_own(view.model) else "Open your own model"
     with st.expander(label, icon=":material/upload_file:", expanded=wanted is not None):
-        st.file_uploader("Model file", type=ENDINGS, key="model-upload", on_change=_take, help=PROMISE)
+        st.file_uploader("Model file", type=ENDINGS, key="model-upload", on_change=_take, help=PROMISE,
+                         max_upload_size=LIMIT_MB)  # fmt: skip
+        st.caption(LIMIT)
         for problem in state.problems("model"):
             st.error(plain(problem))
         if wanted is not None:
@@ -110,16 +123,30 @@ def _choices(name: str, now: dict[str, Any]) -> None:
         size = "x".join(map(str, given.get("size") or ()))
         st.text_input("Image size", size, key=f"{name}-size", placeholder="as in the file", help=SHAPE)
         with st.expander("Which input and output"):
-            for field in PORTS:
-                before = str(given.get(field, ""))
-                st.text_input(field.capitalize(), before, key=f"{name}-{field}", placeholder="as proposed")
+            for field, names in offered((own_models.record(name)["card"] or {}).get("description")).items():
+                _port(name, field, names, str(given.get(field, "")))
         st.form_submit_button("Open with these", width="stretch", on_click=_reopen, args=(name,))
 
 
+def offered(description: Mapping[str, Any] | None) -> dict[str, list[str]]:
+    """Return what can be chosen of a file, each with the names that are known; all before it is open."""
+    if description is None:
+        return {field: [] for field in PORTS}
+    found = {field: [port["name"] for port in description[f"{field}s"]] for field in ("input", "output")}
+    if description["format"].startswith("Keras"):
+        del found["input"]  # all images that it takes stand side by side
+    return ({"signature": list(description["signatures"])} if description["signatures"] else {}) | found
+
+
+def _port(name: str, field: str, names: list[str], before: str) -> None:
+    """Draw one choice as a list that takes other names, too: a file has more tensors than it proposes."""
+    known = list(dict.fromkeys([*([before] if before else []), *names[:MOST]]))
+    st.selectbox(field.capitalize(), known, known.index(before) if before else None, key=f"{name}-{field}",
+                 placeholder=PROPOSED, accept_new_options=True, help=PORT_HELP)  # fmt: skip
+
+
 def _reopen(name: str) -> None:
-    said = {
-        field: st.session_state[f"{name}-{field}"] for field in ("way", "affine", "labels", "size", *PORTS)
-    }
+    said = {field: st.session_state.get(f"{name}-{field}") or "" for field in (*FIELDS, *PORTS)}
     try:
         spelled = said["affine"] or f"{AFFINE}()" if said["way"] == AFFINE else f"{said['way']}()"
         way = parse("preprocessing", spelled).spelling

@@ -74,24 +74,27 @@ def look_controls(view: View, made: Attribution) -> Look:
     look: Look = parse("look", view.look)
     channels = made.values.shape[2] if made.values.ndim == 3 else 1
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        titles = _titles("sign")
-        signs = Options(list(titles), titles.__getitem__)
-        choose("Sign", "look-sign", signs, look.sign, lambda sign: _look(look.with_sign(sign)), flat=True)
+        titles, ends = _titles("sign"), kind(made.kind).ends
+        signs = Options([sign for sign in titles if sign in ends], titles.__getitem__)
+        if len(ends) > 1:
+            choose("Sign", "look-sign", signs, look.sign, lambda sign: _look(look.with_sign(sign)), flat=True)
         if channels > 1:
             _channel_controls(look, channels)
         clips = sorted({*CLIPS, look.clip})
         choose("Scale ends at", "look-clip", Options(clips, _clip_words), look.clip,
                lambda clip: _look(replace(look, clip=clip)), width=NARROW)  # fmt: skip
         if made.error is not None:
-            _fade_control(look)
+            _flag_control(look, "faded")
+        if made.kind == "region":
+            _flag_control(look, "smooth")
     return look
 
 
-def _fade_control(look: Look) -> None:
-    spec, key = specs(Look)["faded"], "look-faded"
-    st.session_state[key] = look.faded
+def _flag_control(look: Look, name: str) -> None:
+    spec, key = specs(Look)[name], f"look-{name}"
+    st.session_state[key] = getattr(look, name)
     st.toggle(spec.title, key=key, help=spec.help,
-              on_change=lambda: _look(replace(look, faded=st.session_state[key])))  # fmt: skip
+              on_change=lambda: _look(replace(look, **{name: st.session_state[key]})))  # fmt: skip
 
 
 def _channel_controls(look: Look, channels: int) -> None:
@@ -145,12 +148,12 @@ def map_viewer(
         threshold=look.threshold,
         backdrop=look.backdrop,
         units=made.units,
-        title=made.words[:1].upper() + made.words[1:],
+        title=f"{parse('method', made.recipe['method']).name} of the {made.words}",
         note=explain_flat(made.values, look),
         busy=busy,
         quantity=kind(made.kind).quantity,
         negated=look.sign == "negative",
-        ends=kind(made.kind).ends[look.sign],
+        ends=kind(made.kind).ends.get(look.sign, ("", "")),
         beyond=cut,
         box=box,
         faint=cover(faint, *photo.shape[:2], made.cells),
@@ -261,7 +264,7 @@ def evidence(made: Attribution, view: View) -> None:
     arrays = {"values": made.values, "point": made.point}
     job = compute.ask("evidence", "evidence", params, arrays, background=True, wait=0)
     if not job.ended:
-        _await_evidence(job)
+        compute.wait_for(job, "Checking the map by finite differences …")
         return
     if job.state != "done" or job.result is None:
         st.caption("The check by finite differences did not finish.")
@@ -296,13 +299,6 @@ def _evidence_help(found: Mapping[str, Any]) -> str:
         f"measured in {found['precision']}. Change per grey level, from the map against measured: {pairs}. "
         f"The figure is the relative difference; below 1e-3 is good. {found['sentence']}"
     )
-
-
-@st.fragment(run_every=0.3)
-def _await_evidence(job: Job) -> None:
-    if job.ended:
-        st.rerun()
-    st.caption("Checking the map by finite differences …")
 
 
 def downloads(made: Attribution, look: Look) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 import streamlit as st
 
-from saliency_core.gallery import sample
+from saliency_core.gallery import gallery, sample
 from saliency_core.images import Image, fit, read_image, thumbnail
 from saliency_view.facts import facts
 from saliency_view.state import OWN, OWN_KEY, View
@@ -51,6 +51,28 @@ def take(data: bytes, name: str) -> None:
     st.session_state[OWN_KEY] = (kept, image.name, image.digest, image.format, notices)
 
 
+def take_beside(data: bytes, name: str) -> str:
+    """Keep the bytes of a visitor as a picture that a method may start from; returns its digest."""
+    image = read_image(data, name=name)
+    kept = st.session_state.setdefault(BESIDE, {})
+    kept[image.digest] = (_shrunk(image), image.name)
+    for old in list(kept)[:-MOST_BESIDE]:
+        del kept[old]
+    return image.digest
+
+
+def beside() -> dict[str, np.ndarray]:
+    """Return the pixels of the pictures that the visitor has given as starting points, by digest."""
+    return {digest: pixels for digest, (pixels, _) in st.session_state.get(BESIDE, {}).items()}
+
+
+def title_of(name: str) -> str:
+    """Return the title of a picture that a method speaks of, by its name in the gallery or its digest."""
+    if name in st.session_state.get(BESIDE, {}):
+        return f"{st.session_state[BESIDE][name][1]} (your own)"
+    return next((one.title for one in gallery() if one.id == name), name[:12])
+
+
 def facts_of(view: View) -> str:
     """Return name, digest, size as decoded and mean of the view's picture, as plain text."""
     image = picture(view)
@@ -77,6 +99,8 @@ def small(id: str, side: int) -> bytes:
 
 
 DECODED = "decoded "
+BESIDE = "pictures_beside"  # the pictures that a visitor has given as starting points, by digest
+MOST_BESIDE = 3
 LARGEST_SIDE = 1600  # pixels of the longer side that a session keeps of an own picture
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
+from saliency_core.kinds import kind
 from saliency_core.models.catalogue import CATALOGUE
 from saliency_core.models.opening import menu
 from saliency_core.references import BIBLIOGRAPHY
-from saliency_core.registry import Registered, table
+from saliency_core.registry import Registered
 from saliency_core.spec import REQUIRED, specs
+from saliency_view.controls import by_group
 from saliency_view.tables import text_table
 from saliency_view.text import plain
 
@@ -20,11 +25,10 @@ def draw() -> None:
     with models:
         _models()
     with methods:
-        for cls in _offered("method"):
-            _entry(cls, [("Values", "kind"), ("Formula", "formula"), ("Misleads", "misleads")])
+        _methods()
     with targets:
-        for cls in _offered("target"):
-            _entry(cls, [])
+        for cls in by_group("target").values():
+            _entry(cls)
 
 
 def _models() -> None:
@@ -42,22 +46,36 @@ def _paper(key: str) -> str:
     return f"{plain(one.who)}: [{plain(one.title)}]({one.url}). {plain(one.venue)}, {one.year}."
 
 
-def _offered(family: str) -> list[type[Registered]]:
-    return [cls for cls in table(family).values() if not cls.hidden]
+def _methods() -> None:
+    """Draw every method under the heading of its group."""
+    st.write("What each method shows, how it is computed, whose it is, and when it misleads.")
+    group = ""
+    for cls in by_group("method").values():
+        one: Any = cls()
+        if one.group != group:
+            group = one.group
+            st.header(plain(group))
+        _entry(cls, {"Values": _values(one), "Formula": one.formula, "Misleads": one.misleads})
 
 
-def _entry(cls: type[Registered], facts: list[tuple[str, str]]) -> None:
+def _values(one: Any) -> str:
+    """Return what the numbers of a method are, in words."""
+    depends = " (with another base, in its unit)" if "base" in specs(one) else ""
+    points = "1 point" if one.cost == 1 else f"{one.cost} points"
+    return f"{kind(one.kind).quantity.lower()}, in {one.units('score')}{depends}; {points} of the network"
+
+
+def _entry(cls: type[Registered], facts: Mapping[str, str] | None = None) -> None:
     st.subheader(plain(cls.title))
     st.write(plain(cls.summary()))
-    for title, name in facts:
-        if text := getattr(cls, name, ""):
-            st.markdown(f"**{title}:** {plain(text)}")
+    for title, text in (facts or {}).items():
+        st.markdown(f"**{title}:** {plain(text)}")
     for key in cls.cites:
         st.markdown(f"**Source:** {_paper(key)}")
     settings = [
         {
             "Setting": name,
-            "Default": "needed" if spec.default is REQUIRED else str(spec.default),
+            "Default": "needed" if spec.default is REQUIRED else _short(spec.default),
             "Allowed": spec.allowed,
             "What it does": spec.help,
         }
@@ -65,3 +83,8 @@ def _entry(cls: type[Registered], facts: list[tuple[str, str]]) -> None:
     ]
     text_table(settings)
     st.code(cls.pattern(), language=None)
+
+
+def _short(default: Any) -> str:
+    """Return a default as it is written in a spelling."""
+    return default.spelling if isinstance(default, Registered) else str(default)

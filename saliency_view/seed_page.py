@@ -122,7 +122,7 @@ def _linearity(view: View, picture: Image, parts: Parts) -> None:
     }
     job = compute.ask("linearity", "linearity", params, {"image": picture.pixels}, background=True, wait=0)
     if not job.ended:
-        _await(job)
+        compute.wait_for(job, "Checking that maps add up …")
         return
     if job.state != "done" or job.result is None:
         st.caption("The check of the sum did not finish.")
@@ -158,10 +158,3 @@ def named(parts: Sequence[tuple[float, Target]]) -> str:
 
 def _letter(place: int) -> str:
     return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[place % 26] + str(place // 26 or "")
-
-
-@st.fragment(run_every=0.3)
-def _await(job: Job) -> None:
-    if job.ended:
-        st.rerun()
-    st.caption("Checking that maps add up …")

@@ -59,12 +59,13 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
 
 
 async def _sweep() -> None:
-    """Forget, every now and then, what belonged to visitors who have left."""
+    """Forget, every now and then, what belonged to visitors who have left; be ready for those who stay."""
     from saliency_view import compute
 
     while True:
         await asyncio.sleep(SWEEP_S)
         await asyncio.to_thread(compute.forget_the_gone)
+        compute.stand_by()
 
 
 def middleware() -> list[Middleware]:

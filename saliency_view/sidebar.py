@@ -8,12 +8,15 @@ from typing import Any
 
 import streamlit as st
 
+from saliency_core.baselines import gallery_names, on_picture, pictures_in
 from saliency_core.errors import SaliencyError
 from saliency_core.gallery import for_model
 from saliency_core.grammar import parse
 from saliency_core.images import HOWS
-from saliency_core.registry import table
-from saliency_core.spec import REQUIRED, specs
+from saliency_core.images.limits import LIMIT_BYTES
+from saliency_core.regions import AUTO
+from saliency_core.registry import Registered, table
+from saliency_core.spec import REQUIRED, Part, specs
 from saliency_core.targets import (
     OUTPUT,
     Combined,
@@ -39,10 +42,13 @@ FIT_TITLES = {"crop": "Crop to the centre", "stretch": "Stretch to fit", "pad": 
 THUMBNAIL = 96
 
 
-def sidebar(view: View, labels: Sequence[str], layers: Layers, *, target: bool = True) -> None:
+def sidebar(
+    view: View, labels: Sequence[str], layers: Layers, *, target: bool = True, method: bool = True
+) -> None:
     """Draw the four questions; an answer changes the view and draws the page anew.
 
-    A page that asks in its own way what to explain leaves the `target` out.
+    A page that asks in its own way what to explain leaves the `target` out, and one that compares methods
+    the `method`.
     """
     known = facts(view.model)
     with st.sidebar:
@@ -50,7 +56,8 @@ def sidebar(view: View, labels: Sequence[str], layers: Layers, *, target: bool =
         _image(view, known)
         if target:
             _target(view, known, labels or known.labels, layers)
-        _method(view)
+        if method:
+            _method(view, layers)
 
 
 def _model(view: View, known: Facts) -> None:
@@ -82,7 +89,8 @@ def _image(view: View, known: Facts) -> None:
             state.change(image=picked)
             st.rerun()
     elif source == "Upload":
-        st.file_uploader("Your picture", type=ACCEPTED, key="upload", on_change=_take, args=("upload",))
+        st.file_uploader("Your picture", type=ACCEPTED, key="upload", on_change=_take, args=("upload",),
+                         max_upload_size=LIMIT_BYTES >> 20)  # fmt: skip
         st.caption("It stays in memory for this session and is never written to disk.")
     else:
         st.camera_input("Take a picture", key="camera", on_change=_take, args=("camera",))
@@ -152,12 +160,22 @@ def _fits(id: str, classes: bool, layers: bool) -> bool:
 def _options(target: Target, classes: int, labels: Sequence[str], layers: Layers) -> dict[str, Options]:
     numbers = Options(range(classes), lambda k: f"{class_name(labels, k)} ({k})" if labels else f"class {k}")
     found = dict.fromkeys(("index", "this", "that"), numbers)
-    shapes = {row["name"]: " x ".join(str(n) for n in row["shape"]) for row in layers}
-    layer = getattr(target, "layer", None)
-    if layer is not None and layer not in shapes:  # no worker has opened the model yet
-        shapes = {layer: "", **shapes}
-    found["layer"] = Options(list(shapes), lambda name: f"{name}  {shapes[name]}")
+    found["layer"] = _layer_options(layers, _layers_named(target))
     return found
+
+
+def _layer_options(layers: Layers, named: Sequence[str]) -> Options:
+    """Return the layers with their shapes; `named` is in the question, perhaps before a model is open."""
+    shapes = {row["name"]: " x ".join(str(n) for n in row["shape"]) for row in layers}
+    shapes = {**{name: "" for name in named if name not in shapes}, **shapes}
+    return Options(list(shapes), lambda name: f"{name}  {shapes[name]}")
+
+
+def _layers_named(part: Registered) -> list[str]:
+    """Return the layers that a target or method names, and those that its parts name."""
+    parts = (getattr(part, name) for name, spec in specs(part).items() if isinstance(spec, Part))
+    own = [part.layer] if hasattr(part, "layer") else []
+    return [*own, *(name for one in parts for name in _layers_named(one))]
 
 
 def _limits(layer: str | None, layers: Layers) -> dict[str, int]:
@@ -199,7 +217,7 @@ def _set(target: Target, name: str, value: Any, layers: Layers) -> None:
     _change(target=changed.spelling)
 
 
-def _method(view: View) -> None:
+def _method(view: View, layers: Layers) -> None:
     st.subheader("Method")
     method = parse("method", view.method)
     offered = by_group("method")
@@ -208,7 +226,29 @@ def _method(view: View) -> None:
            lambda id: _change(method=offered[id]().spelling), bare=True)  # fmt: skip
     st.caption(plain(method.summary()))
     current = {name: getattr(method, name) for name in specs(method)}
-    settings("method", type(method), current, lambda n, v: _change(method=replace(method, **{n: v}).spelling))
+    maps = [row for row in layers if len(row["shape"]) == 3]
+    named = pictures_in(method)
+    options = {
+        "layer": _layer_options(maps, [AUTO, *_layers_named(method)]),
+        "name": Options([*dict.fromkeys([*pictures.beside(), *named, *gallery_names()])], pictures.title_of),
+    }
+    settings("method", type(method), current, lambda n, v: _change(method=replace(method, **{n: v}).spelling),
+             options)  # fmt: skip
+    if named:
+        st.file_uploader("Another picture of your own", type=ACCEPTED, key="beside", on_change=_take_beside)
+
+
+def _take_beside() -> None:
+    """Keep a picture that a method starts from, and let the method speak of it."""
+    given = st.session_state["beside"]
+    if given is None:
+        return
+    try:
+        digest = pictures.take_beside(given.getvalue(), given.name)
+        method = parse("method", state.current().method)
+        state.change(method=on_picture(method, digest).spelling)
+    except SaliencyError as problem:
+        state.tell("picture", [str(problem)])
 
 
 def _change(**words: Any) -> None:

@@ -29,7 +29,8 @@ PAGES = (
     Place("pages/explain/explain.py", "Explain an image", "explain", "Explain", "visibility", True),
     Place("pages/units/units.py", "Layers and units", "units", "Explain", "grid_view"),
     Place("pages/units/output_gradient.py", "Output gradient", "output-gradient", "Explain", "tune"),
-    Place("pages/learn/pixel_gradient.py", "From output to pixels", "pixel-gradient", "Learn", "school"),
-    Place("pages/reference/reference.py", "Models and methods", "reference", "Reference", "menu_book"),
+    Place("pages/learn/pixel_gradient.py", "Pixel gradient", "pixel-gradient", "Learn", "school"),
+    Place("pages/learn/recipe.py", "Classic figure", "recipe", "Learn", "grid_on"),
+    Place("pages/reference/reference.py", "Reference", "reference", "Reference", "menu_book"),
     Place("pages/about/about.py", "About", "about", "Reference", "info"),
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from saliency_core.errors import SaliencyError, TargetError
 from saliency_core.gallery import for_model, sample
@@ -22,8 +22,7 @@ KEY = "view"
 LONGEST = 8000
 OWN = "own"  # the image id of a visitor's own picture, which no address can hold
 OWN_KEY = "own_picture"
-WRITTEN = "written"  # what this session has put into the address bar, on which page and when
-LAG_S = 3.0  # a browser may ask once more with the address that it had before the last change
+WRITTEN = "written"  # what this session has put into the address bar, and on which page
 
 
 @dataclass(frozen=True)
@@ -84,14 +83,20 @@ def change(**words: Any) -> None:
 
 
 def follow_address(page: str) -> None:
-    """Take the view from the address bar after the visitor went back or forward on a page, or edited it."""
+    """Take the view from the address bar after the visitor went back or forward on a page.
+
+    Only the browser can tell: a busy one asks with addresses of long ago that nobody went back to.
+    """
     given = dict(st.query_params)
     last = st.session_state.get(WRITTEN)
-    if not given or last is None or last["page"] != page or given == last["words"]:
-        return
-    if given == last["before"] and time.monotonic() - last["at"] < LAG_S:
-        return
-    st.session_state[KEY] = asdict(_from_address())
+    if given and last is not None and last["page"] == page and given != last["words"] and went_back():
+        st.session_state[KEY] = asdict(_from_address())
+
+
+def went_back() -> bool:
+    """Tell whether this run was asked for by the browser's arrows."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return context is not None and context.is_history_navigation
 
 
 def write_address(page: str) -> None:
@@ -105,7 +110,7 @@ def write_address(page: str) -> None:
         return  # a page is entered without words; to write them again would close the way back
     if given != wanted:
         st.query_params.from_dict(wanted)
-    st.session_state[WRITTEN] = {"page": page, "words": wanted, "before": given, "at": time.monotonic()}
+    st.session_state[WRITTEN] = {"page": page, "words": wanted}
 
 
 def travels() -> bool:

@@ -13,7 +13,6 @@ from saliency_core.grammar import parse
 from saliency_core.render.palettes import DIVERGING, palettes
 from saliency_core.targets import LayerUnit, OutputSeed
 from saliency_core.weights import MOST_WEIGHTS
-from saliency_core.workers.jobs import Job
 from saliency_view import compute, state
 from saliency_view.components.grid import LARGEST, grid
 from saliency_view.state import View
@@ -27,7 +26,7 @@ def unit_grid(view: View, image: Mapping[str, Any], pixels: np.ndarray) -> None:
     params = {"model": view.model, "layer": target.layer, "fit": view.fit, **image}
     job = compute.ask("units", "activation", params, {"image": pixels})
     if not job.ended:
-        _await(job)
+        compute.wait_for(job, "Reading the layer …")
         return
     if job.state != "done" or job.result is None:
         return
@@ -42,13 +41,6 @@ def unit_grid(view: View, image: Mapping[str, Any], pixels: np.ndarray) -> None:
                   title=_title(target, channel), unit="activation", limit=end,
                   lut=palettes(DIVERGING)[0].lut)  # fmt: skip
     _take(target, seed, chosen, channel)
-
-
-@st.fragment(run_every=0.3)
-def _await(job: Job) -> None:
-    if job.ended:
-        st.rerun()
-    st.caption("Reading the layer …")
 
 
 def _channel_of(target: OutputSeed, seed: np.ndarray) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
 from saliency_core.models.anatomy import Field, Layer, Span
-from saliency_core.probe import RuleFacts
+from saliency_core.probe import RuleFacts, Shares
 
 COPIES = 256  # of each channel in the layer "copies": a power of two divides without rounding
 ONE_PIXEL = Field(Span(0, 0, 1), Span(0, 0, 1))
@@ -46,6 +46,9 @@ class LinearProbe:
         if layer != "copies":
             return points, gradient
         return points.repeat(COPIES, -1), (gradient / np.float32(COPIES)).repeat(COPIES, -1)
+
+    def shares(self, points: Points) -> Shares:
+        return Shares(self.score(points), self.gradient(points) * points)
 
     def rule_facts(self, rule: str) -> RuleFacts:
         return RuleFacts(rule, 0)
@@ -106,6 +109,18 @@ class SineProbe(LinearProbe):
 
 def _part(some: Array, whole: Array) -> Array:
     return np.divide(some, whole, out=np.zeros_like(some), where=whole != 0)
+
+
+class MixedProbe(SineProbe):
+    """score = s + s^3 / 10000 of the sine score s: what a pixel adds hangs on all others."""
+
+    def score(self, points: Points) -> Array:
+        plain = super().score(points)
+        return plain + plain**3 / 10000
+
+    def gradient(self, points: Points, rule: str = "") -> Values:
+        slope = 1 + 3 * super().score(points) ** 2 / 10000
+        return (super().gradient(points) * slope[:, None, None, None]).astype(np.float32)
 
 
 class StepProbe(LinearProbe):

@@ -45,10 +45,12 @@ def test_core_imports(path):
                 "baselines",
                 "cells",
                 "errors",
+                "masking",
                 "paths",
                 "regions",
                 "sampling",
                 "segments",
+                "superpixels",
             )
             allowed = (*shared, "methods.base", "probe", "registry", "spec")
             assert not name.startswith("saliency_core") or name.removeprefix("saliency_core.") in allowed, (

@@ -34,6 +34,7 @@ def written(text: str) -> str:
         "models": models(),
         "methods": registered("method"),
         "targets": registered("target"),
+        "baselines": registered("baseline"),
         "preprocessings": registered("preprocessing"),
     }
     for name, body in made.items():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from saliency_core.arrays import Array, Float, Points
 from saliency_core.checks.finding import Finding, Visit
-from saliency_core.checks.symptoms import SYMPTOMS
+from saliency_core.checks.symptoms import AT_SIGHT, SYMPTOMS
 from saliency_core.checks.trials import as_if, candidates, drive_of, surprise_of, trial
 from saliency_core.errors import SaliencyError, SettingError
 from saliency_core.grammar import parse
@@ -32,8 +32,16 @@ def examine(
     fifteen forward passes and one gradient. Raises ImageError for an image that does not fit.
     """
     visit = measure(model, model.prepare(image, how), model.labels if labels is None else labels)
-    found = [finding for symptom in SYMPTOMS for finding in symptom(visit)]
-    return tuple(sorted(found, key=lambda one: ORDER.index(one.severity)))
+    return _sorted(finding for symptom in SYMPTOMS for finding in symptom(visit))
+
+
+def look_over(model: Model, labels: Sequence[str] | None = None) -> tuple[Finding, ...]:
+    """Return what is unusual about a model and shows without running it, the gravest first.
+
+    `examine` finds all of it again, with numbers, under the same ids.
+    """
+    visit = Visit.at_sight(model.signs, model.card.classes, model.labels if labels is None else labels)
+    return _sorted(finding for symptom in AT_SIGHT for finding in symptom(visit))
 
 
 def measure(model: Model, point: Points, labels: Sequence[str]) -> Visit:
@@ -83,6 +91,10 @@ def probe_images(point: Points) -> Float:
     noise = np.random.default_rng(SEED).uniform(0, 255, point.shape)
     shifted = [np.roll(point, max(1, point.shape[axis] // SHIFT), axis) for axis in (0, 1)]
     return np.stack([np.zeros_like(point), noise, across, down, 255 - point, *shifted]).astype(np.float32)
+
+
+def _sorted(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(found, key=lambda one: ORDER.index(one.severity)))
 
 
 def _top_probability(chances: Array, outputs: int) -> float | None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+import numpy as np
+
 from saliency_core.arrays import Array
 from saliency_core.models.anatomy import Signs
 
@@ -58,6 +60,8 @@ class Trial:
 class Visit:
     """Everything measured on one image; the doctor's findings are conclusions from this alone.
 
+    Before anything was measured there are no numbers: `at_sight` makes such a visit.
+
     twice: the answers (2, n) to the image, asked alone and asked again. company: the answers (P, n) to the
     image, first, and the probe images, in one batch. highest: the largest value that goes into each ReLU
     of `signs.rectifiers`, (P, channels). largest_gradient: of the top class, None where it cannot be had.
@@ -72,6 +76,17 @@ class Visit:
     highest: Sequence[Array]
     largest_gradient: float | None
     trials: Sequence[Trial] = ()
+
+    @property
+    def measured(self) -> bool:
+        """Whether the network was run."""
+        return self.twice.size > 0
+
+    @classmethod
+    def at_sight(cls, signs: Signs, classes: int, labels: Sequence[str]) -> Visit:
+        """Return a visit on which the network was not run."""
+        nothing = np.zeros((2, 0), np.float32)
+        return cls(signs, classes, labels, nothing, nothing, None, (), None)
 
 
 def _json(value: Any) -> Any:

@@ -14,6 +14,7 @@ REPEATABLE = 1e-4  # of the largest answer: what the order of sums may change be
 TOGETHER = 1e-2  # the same between a batch of one and a batch of many, in half precision too
 ALIKE = 1e-6  # of the largest answer: float32 holds no smaller difference
 MOSTLY_DEAD = 0.75  # share of a layer's channels; healthy networks stayed below 0.4
+INFERENCE = "Save the model for inference (training=False), so that it uses the statistics of its training."
 NAMED = 3  # names in a sentence; the numbers have them all
 PIECEWISE = {"Sign", "ArgMax", "ArgMin", "Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual"}
 """What is left beside these is the right derivative almost everywhere, as in a leaky ReLU written out."""
@@ -141,33 +142,43 @@ def random_steps(visit: Visit) -> Iterable[Finding]:
     if not drawn and moved <= REPEATABLE:
         return
     at = f" at {_names(drawn)}" if drawn else ""
-    differ = (
-        f"two passes over this image differ by {moved:.2g} of the largest output"
-        if moved > REPEATABLE
-        else "the draw is the same every time"
-    )
+    differ = ""
+    if moved > REPEATABLE:
+        differ = f": two passes over this image differ by {moved:.2g} of the largest output"
+    elif visit.measured:
+        differ = ": the draw is the same every time"
     yield Finding(
         "random",
         "warning",
-        f"The network draws random numbers{at}: {differ}. Dropout or noise is on as in training.",
+        f"The network draws random numbers{at}{differ}. Dropout or noise is on as in training.",
         "Save the model for inference (training=False), or average several maps.",
         {"nodes": list(drawn), "difference": moved},
     )
 
 
 def batch_statistics(visit: Visit) -> Iterable[Finding]:
-    """The answer to the image changes with the other images of its batch."""
+    """The answer to the image changes with the other images of its batch, or may, before it was measured."""
+    norms = visit.signs.training_norms
+    if norms and not visit.measured:
+        yield Finding(
+            "batch_statistics",
+            "warning",
+            "The answer to an image may depend on the images beside it: a batch norm works as in training "
+            f"({_names(norms)}).",
+            INFERENCE,
+            {"nodes": list(norms)},
+        )
+        return
     moved = _moved(visit.twice[0], visit.company[0])
     if moved <= TOGETHER or visit.signs.random or _moved(visit.twice[0], visit.twice[1]) > REPEATABLE:
         return
-    norms = visit.signs.training_norms
     at = f" ({_names(norms)})" if norms else ""
     yield Finding(
         "batch_statistics",
         "warning",
         f"The answer to this image depends on the images beside it, by {moved:.2g} of the largest output: "
         f"a batch norm works as in training{at}.",
-        "Save the model for inference (training=False), so that it uses the statistics of its training.",
+        INFERENCE,
         {"nodes": list(norms), "difference": moved},
     )
 
@@ -241,6 +252,17 @@ SYMPTOMS: tuple[Symptom, ...] = (
     labels,
     saturated,
 )
+
+
+AT_SIGHT: tuple[Symptom, ...] = (
+    not_finite_weights,
+    cut_off,
+    random_steps,
+    batch_statistics,
+    own_rules,
+    labels,
+)
+"""What can be told without running the network, in the order of SYMPTOMS."""
 
 
 def _heights(visit: Visit) -> list[tuple[str, np.ndarray]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saliency_core.arrays import Array
-from saliency_core.engine import activations, nodes, receptive, signs
+from saliency_core.engine import activations, biases, nodes, receptive, signs
 from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.runtime import tensorflow
 from saliency_core.errors import ModelError, TargetError
@@ -57,6 +57,8 @@ class Anatomy:
     first: FirstConvolution | None  # that sees the image
     batch: int  # images that go through at once, 0 for any number
     signs: Signs = Signs()
+    start: str = ""  # the image as the first weights see it, "" for the pixels themselves
+    biases: tuple[Layer, ...] = ()  # what the network adds of its own behind that
     steps: tuple[Activation, ...] = ()  # the nonlinear ones that depend on the image
 
     def find(self, name: str) -> Layer:
@@ -82,6 +84,7 @@ def examine(frozen: Frozen, graph: Any, constants: Mapping[str, Array]) -> Anato
     }
     canvas = {nodes.tensor_of(frozen.input): (frozen.batch or 1, *frozen.shape)}
     seen = receptive.fields(graph, frozen.input, {**whole, **canvas}, constants)
+    start, added = biases.found(graph, constants, tensors, seen)
     return Anatomy(
         head=_head(frozen, graph, tensors),
         layers=_layers(graph, tensors, seen, frozen.input),
@@ -93,6 +96,8 @@ def examine(frozen: Frozen, graph: Any, constants: Mapping[str, Array]) -> Anato
         first=_first_convolution(graph, set(constants)),
         batch=frozen.batch,
         signs=signs.read(frozen, graph, depends, floats, dict(constants)),
+        start=start,
+        biases=added,
         steps=activations.read(graph, depends, constants),
     )
 

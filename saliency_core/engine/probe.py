@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,10 +18,11 @@ from saliency_core.engine.compiled import Compiled, Form
 from saliency_core.engine.inspect import Anatomy
 from saliency_core.errors import ModelError, SaliencyError, TargetError
 from saliency_core.models.anatomy import Head, Layer
-from saliency_core.probe import RuleFacts
+from saliency_core.probe import RuleFacts, Shares, joined
 from saliency_core.targets import OUTPUT, Question, TopClass
 
 HALF_RELUS = ("hard sigmoid",)  # made of a ReLU6, and no rectifier
+MOST_LANES = 2
 NO_DOUBLE = (ValueError, TypeError, NotImplementedError, SaliencyError, RuntimeError)
 
 
@@ -72,7 +76,8 @@ class EngineProbe:
         self._double = double
         self.question = question
         self.shape = compiled.frozen.shape
-        self.chunk = chunk_for(compiled.anatomy)
+        self.rows = chunk_for(compiled.anatomy)
+        self.chunk = self.rows * lanes()
         self.tensors = tuple(question.seeds)
         self._seeds = [seed[None] for seed in question.seeds.values()]
 
@@ -89,18 +94,24 @@ class EngineProbe:
     def _in_chunks(
         self, points: Points, kind: str, at: str = "", rule: str = "", more: Sequence[Array] = ()
     ) -> list[list[Array]]:
-        """Run all points with only two row counts, 1 and the chunk; the last chunk is filled up."""
+        """Run all points with only two row counts, 1 and `rows`; the last rows are filled up.
+
+        Several such calls run side by side, as one of them cannot keep more than a core busy all the time.
+        """
         if len(points) == 1 and not self._compiled.anatomy.batch:
             return [self._compiled.run(self._form(kind, 1, at, rule), points, *self._seeds, *more)]
-        answers = []
-        form = self._form(kind, self.chunk, at, rule)
-        for first in range(0, len(points), self.chunk):
-            part = points[first : first + self.chunk]
-            missing = self.chunk - len(part)
+        form = self._form(kind, self.rows, at, rule)
+
+        def run(part: Points) -> list[Array]:
+            missing = self.rows - len(part)
             full = np.concatenate([part, np.repeat(part[-1:], missing, 0)]) if missing else part
             found = self._compiled.run(form, full, *self._seeds, *more)
-            answers.append([one[: len(part)] for one in found])
-        return answers
+            return [one[: len(part)] for one in found]
+
+        parts = [points[first : first + self.rows] for first in range(0, len(points), self.rows)]
+        if len(parts) == 1 or lanes() == 1:
+            return [run(part) for part in parts]
+        return list(side_by_side().map(run, parts))
 
     def score(self, points: Points) -> Array:
         """Return the score of each point, (B,) float64."""
@@ -116,6 +127,18 @@ class EngineProbe:
         if rule:
             self._changes_something(rule)
         return np.concatenate([part[1] for part in self._in_chunks(points, "gradient", rule=rule)])
+
+    def shares(self, points: Points) -> Shares:
+        """Return each score as shares of the pixels and of the network's biases."""
+        offset = self.question.offset
+        if not self.tensors:
+            return Shares(np.full(len(points), offset), np.zeros(points.shape, np.float32), (), offset)
+        biases = self._compiled.anatomy.biases
+        parts = [
+            Shares(score + offset, pixels, tuple(zip(biases, shares, strict=True)), offset)
+            for score, pixels, *shares in self._in_chunks(points, "biases")
+        ]
+        return joined(parts)
 
     def relevance(self, points: Points, rule: str, numbers: Sequence[float]) -> tuple[Array, Values]:
         """Hand each score back by a rule of LRP; see saliency_core.engine.relevance."""
@@ -159,11 +182,14 @@ class EngineProbe:
 
 
 class Remembered:
-    """A probe that knows the clean image's score and gradient from the call that chose the class."""
+    """A probe that knows the clean image's score and gradient from the call that chose the class.
 
-    def __init__(self, base: EngineProbe, point: Points, score: float, gradient: Values) -> None:
+    gradient: None where the network has none; asking for it then says why.
+    """
+
+    def __init__(self, base: EngineProbe, point: Points, score: float, gradient: Values | None) -> None:
         self.base, self._point, self._score, self._gradient = base, point, score, gradient
-        self.shape, self.chunk = base.shape, base.chunk
+        self.shape, self.chunk, self.rows = base.shape, base.chunk, base.rows
         self.question = base.question
         self.layers = base.layers
 
@@ -176,13 +202,17 @@ class Remembered:
 
     def gradient(self, points: Points, rule: str = "") -> Values:
         """Return the gradient of each point; the clean one is known."""
-        if self._is_clean(points) and not rule:
+        if self._gradient is not None and not rule and self._is_clean(points):
             return self._gradient
         return self.base.gradient(points, rule)
 
     def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
         """Pass on."""
         return self.base.at_layer(points, layer)
+
+    def shares(self, points: Points) -> Shares:
+        """Pass on."""
+        return self.base.shares(points)
 
     def rule_facts(self, rule: str) -> RuleFacts:
         """Pass on."""
@@ -198,9 +228,30 @@ def ask(
 ) -> tuple[Any, Any, list[Array]]:
     """Return the frozen target, a probe for it, and the head's values, from one pass over the image.
 
-    `point` is (H, W, C). Head values are [logits] or [logits, probabilities], with batch axis.
+    `point` is (H, W, C). Head values are [logits] or [logits, probabilities], with batch axis. A network
+    that cannot be differentiated has scores all the same, which is enough for methods that hide pixels.
     """
     reading = Reading(compiled, labels, point)
+    try:
+        return _with_gradient(compiled, reading, target, point)
+    except ModelError:
+        return _without_gradient(compiled, reading, target, point)
+
+
+def _without_gradient(
+    compiled: Compiled, reading: Reading, target: Any, point: Points
+) -> tuple[Any, Any, list[Array]]:
+    frozen = target.freeze(reading)
+    probe = EngineProbe(compiled, frozen.ask(reading))
+    score = float(probe.score(point[None])[0])
+    names = [name for name in (reading.head.logits, reading.head.probabilities) if name]
+    head = [reading.clean(name)[None] for name in names] if reading.head.outputs else []
+    return frozen, Remembered(probe, point, score, None), head
+
+
+def _with_gradient(
+    compiled: Compiled, reading: Reading, target: Any, point: Points
+) -> tuple[Any, Any, list[Array]]:
     batch = point[None]
     if isinstance(target, TopClass) and reading.head.outputs:
         rows = compiled.anatomy.batch or 1
@@ -220,8 +271,21 @@ def ask(
     return frozen, Remembered(probe, point, score, gradient), head
 
 
+@cache
+def lanes() -> int:
+    """Return how many calls run side by side: one where TensorFlow was given a single thread."""
+    alone = os.environ.get("TF_NUM_INTRAOP_THREADS") == "1"
+    return 1 if alone else min(MOST_LANES, os.cpu_count() or 1)
+
+
+@cache
+def side_by_side() -> ThreadPoolExecutor:
+    """Return the threads that wait for calls that run side by side."""
+    return ThreadPoolExecutor(lanes(), "chunks")
+
+
 def chunk_for(anatomy: Anatomy) -> int:
-    """Return how many points go through the network at once: many for small ones, few for large ones."""
+    """Return how many points go through the network in one call: many for small ones, few for large ones."""
     if anatomy.batch:
         return anatomy.batch
     if anatomy.activations < 600_000:

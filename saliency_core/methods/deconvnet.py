@@ -14,6 +14,7 @@ from saliency_core.registry import register
     "method",
     "deconvnet",
     title="Deconvnet",
+    kind="signal",
     cites=("zeiler2014", "springenberg2015"),
     formula="d score / d pixel, where each ReLU passes back max(0, g)",
     misleads="Draws the patterns that filters look for rather than what is in the image, above all in "
@@ -31,7 +32,4 @@ class Deconvnet(Method):
         return probe.gradient(points, "deconvnet")
 
     def notes(self, probe: Probe) -> tuple[str, ...]:
-        return (
-            probe.rule_facts("deconvnet").sentence,
-            "The values are no slope: no change of the score follows from them.",
-        )
+        return (probe.rule_facts("deconvnet").sentence,)

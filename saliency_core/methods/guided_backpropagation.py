@@ -14,6 +14,7 @@ from saliency_core.registry import register
     "method",
     "guided_backprop",
     title="Guided backpropagation",
+    kind="signal",
     cites=("springenberg2015", "adebayo2018"),
     formula="d score / d pixel, where each ReLU passes back max(0, g) * d ReLU / d input",
     misleads="Looks sharp because it recovers edges: later tests found that it hardly changes when the "
@@ -32,7 +33,4 @@ class GuidedBackpropagation(Method):
         return probe.gradient(points, "guided")
 
     def notes(self, probe: Probe) -> tuple[str, ...]:
-        return (
-            probe.rule_facts("guided").sentence,
-            "The values are no slope: no change of the score follows from them.",
-        )
+        return (probe.rule_facts("guided").sentence,)

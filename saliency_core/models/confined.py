@@ -79,6 +79,9 @@ class Elsewhere:
                 return [(rows,), *of(form.at, form.at)]
             case "kernel":
                 return [(rows,), None]
+            case "biases":
+                shares = [(rows, *bias.shape[:-1], 2) for bias in anatomy.biases]
+                return [(rows,), *(of(anatomy.start) if anatomy.start else [pixels]), *shares]
             case "relevance":
                 return [(rows,), pixels]
             case "carried" | "back":
@@ -120,7 +123,7 @@ def _model(remote: Remote, told: Mapping[str, Any]) -> Model:
     card, anatomy = revive(Card, told["card"]), revive(Anatomy, told["anatomy"])
     frozen = Outline(revive(str, told["output"]), card.input, card.digest)
     batch = (max(anatomy.batch, 1), *card.input)
-    shapes = (batch, *anatomy.tensors.values(), *(layer.shape for layer in anatomy.layers))
+    shapes = (batch, *anatomy.tensors.values(), *(one.shape for one in (*anatomy.layers, *anatomy.biases)))
     if min(anatomy.batch, min(card.input) - 1, *(min(shape, default=0) for shape in shapes)) < 0:
         raise TypeError("The process tells of sizes below zero.")
     if max(map(math.prod, shapes)) > MOST_NUMBERS:

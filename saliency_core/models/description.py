@@ -49,7 +49,8 @@ class Place:
 class Description:
     """What is known of an opened file beside its graph.
 
-    inputs, outputs: all that the file has. output: the one that is explained. held: inputs that are kept
+    inputs, outputs: all that the file has, or that its signature has. output: the one that is explained.
+    signature: the one that was opened, of all `signatures` of a SavedModel. held: inputs that are kept
     at a fixed value. places: where each image input lies; one place when there is one. batch: how many
     images the network takes at once, 0 for any number. activations: how often each kind occurs.
     preprocessing_inside: what the graph does to the pixels before its first layer, "" for nothing.
@@ -69,6 +70,7 @@ class Description:
     preprocessing_inside: str = ""
     training: tuple[str, ...] = ()
     custom_gradients: tuple[str, ...] = ()
+    signatures: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """The description as plain JSON data."""

@@ -13,6 +13,7 @@ from saliency_core.revive import revive
 
 SHOWN = 10  # classes that travel with a map
 STATE = "state "
+PICTURE = "picture "  # and the digest: the name of an array with another picture's pixels, uint8 (H, W, C)
 PLAIN = ("kind", "score", "units", "words", "seconds", "done", "total")
 Answer = tuple[Mapping[str, Any], Mapping[str, Array]]
 

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from saliency_core.errors import ModelError, SaliencyError, WorkerError
@@ -16,12 +16,13 @@ from saliency_core.workers.process import Process
 from saliency_core.workers.run import CrashError, Outcome
 from saliency_core.workers.sandbox import Confinement
 from saliency_core.workers.slot import Slot
+from saliency_core.workers.standby import Standby
 
 log = logging.getLogger("saliency")
 
 Hear = Callable[[Process, Message, Arrays], None]
 Finish = Callable[[Slot, Outcome], None]
-Confine = Callable[[Upload], Confinement]
+Confine = Callable[[Upload | None], Confinement]
 STARTS = 2  # of the process for an uploaded model, before those who asked are told
 GLANCE_S = 1.0  # so often the scratch folders of private workers are looked at
 
@@ -31,12 +32,13 @@ class Keeper:
 
     `hear(process, message, arrays)` gets every message; `finish(slot, outcome)` ends the run of a slot whose
     process was lost; `settle()` follows each loss. All but `hear` and `confine(upload)`, which makes the
-    scratch folder of a private worker, are called with the lock held.
+    folders of a private worker, are called with the lock held. The place of `standby` is among the slots.
     """
 
     def __init__(
         self,
-        slots: list[Slot],
+        slots: Sequence[Slot],
+        standby: Standby,
         tasks: str,
         wake: threading.Condition,
         hear: Hear,
@@ -47,7 +49,7 @@ class Keeper:
         self.trouble: WorkerError | None = None  # why no worker can start
         self.on_trouble: Callable[[SaliencyError, Upload | None], None] = lambda error, upload: None
         self.closed = False
-        self._slots, self._tasks, self._wake = slots, tasks, wake
+        self._slots, self._standby, self._tasks, self._wake = slots, standby, tasks, wake
         self._shared = [slot for slot in slots if not slot.private]
         self._hear, self._finish, self._settle, self._confine = hear, finish, settle, confine
         self._failed_starts = 0
@@ -74,6 +76,7 @@ class Keeper:
             self._failed_starts, self.trouble = 0, None
             for other in self._shared:
                 other.due = min(other.due, now)
+            self._standby.consider(now)
         self._wake.notify_all()
 
     def dismiss(self, slot: Slot) -> None:
@@ -115,8 +118,12 @@ class Keeper:
         self._end_all()
 
     def _launch(self, slot: Slot, upload: Upload | None) -> None:
+        with self._wake:
+            if slot.process is None and slot.upload is upload and self._standby.give(slot, time.monotonic()):
+                self._settle()
+                return
         try:
-            confinement = self._confine(upload) if upload else None
+            confinement = self._confine(upload) if slot.private else None
             memory = slot.rules.memory_limit_mib
             process = Process(slot.index, self._tasks, memory, self._hear, self._gone, confinement)
         except OSError as error:
@@ -179,6 +186,8 @@ class Keeper:
         process = slot.process
         if slot.ready_after_s is None:
             self._failed_start(slot, "\n".join([problem, *(process.log if process else ())]))
+        elif slot is self._standby.slot:
+            self._standby.lost(time.monotonic())
         else:
             slot.leave(time.monotonic())
         if slot.run is not None:
@@ -206,6 +215,9 @@ class Keeper:
 
     def _failed_private_start(self, slot: Slot) -> None:
         """Try once more; then tell those who asked for this model, who may ask again."""
+        if slot is self._standby.slot:
+            self._standby.lost(time.monotonic())
+            return
         slot.failed_starts += 1
         upload = slot.upload
         if slot.failed_starts < STARTS and upload is not None and os.path.exists(upload.path):

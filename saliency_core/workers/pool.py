@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from saliency_core.arrays import Array
@@ -19,7 +19,8 @@ from saliency_core.workers.lend import Loans
 from saliency_core.workers.private import PrivateLimits, Store, Upload, confine
 from saliency_core.workers.process import Process
 from saliency_core.workers.run import News, Outcome, Run, expect, read_news, read_outcome
-from saliency_core.workers.slot import Rules, Slot, WorkerStatus
+from saliency_core.workers.slot import Rules, Slot, WorkerStatus, private_slots
+from saliency_core.workers.standby import Standby
 
 __all__ = ["Pool", "PoolStatus", "WorkerStatus"]
 
@@ -37,6 +38,7 @@ class PoolStatus:
     seconds_to_ready: float | None  # from the start of the pool to its first ready worker
     trouble: str = ""
     private: tuple[WorkerStatus, ...] = ()  # of uploaded models
+    standby: WorkerStatus | None = None  # for the next uploaded model
 
     @property
     def ready(self) -> bool:
@@ -55,6 +57,7 @@ class Pool:
 
     A request on an upload starts a confined process for it; `private` says how many there may be, what each
     may take and when an idle one ends. When all places are taken the one that was idle longest ends.
+    After `stand_by` one more is kept ready for the next upload.
     """
 
     def __init__(
@@ -90,16 +93,19 @@ class Pool:
         )
         self._shared = [Slot(i, self._born + stagger_s * i, rules) for i in range(count or _cores())]
         limits = private or PrivateLimits()
-        self._private = _private_slots(len(self._shared), rules, limits)
+        *self._private, spare = private_slots(len(self._shared), rules, limits)
+        self._standby = Standby(spare, self._shared)
+        self._slots = (*self._shared, *self._private, spare)
         self.uploads = Store()
         self._keeper = Keeper(
-            [*self._shared, *self._private],
+            self._slots,
+            self._standby,
             tasks,
             self._wake,
             self._hear,
             self._finish,
             self._settle,
-            lambda upload: confine(upload.path, limits, self.uploads.folder),
+            lambda upload: confine(upload.path if upload else None, limits, self.uploads.folder),
         )
         self._keeper.start()
         atexit.register(self.close)
@@ -135,7 +141,8 @@ class Pool:
             assert slot.process is not None
             lane, given = upload.id if upload else "", dict(params)
             if slot.process.confinement is not None and upload is not None:
-                given["upload"] = {"path": upload.path, "scratch": slot.process.confinement.scratch}
+                scratch = slot.process.confinement.scratch
+                given["upload"] = {"path": slot.path or upload.path, "scratch": scratch}
             run = Run(next(self._numbers), slot.process, background, on_news, on_end, alone, lane)
             alone = alone or upload is not None
             order = {"type": "run", "run": run.number, "task": task, "params": given, "alone": alone}
@@ -167,6 +174,13 @@ class Pool:
             slot.give(upload, time.monotonic())
             self._wake.notify_all()
 
+    def stand_by(self) -> None:
+        """Keep a process ready for the next upload: somebody may bring one soon. It ends when idle."""
+        with self.lock:
+            if not self._keeper.closed:
+                self._standby.want(time.monotonic())
+                self._wake.notify_all()
+
     def forget_upload(self, upload_id: str) -> None:
         """End the worker of an upload and remove the stored model."""
         with self.lock:
@@ -195,7 +209,8 @@ class Pool:
             private = tuple(slot.status() for slot in self._private if slot.upload is not None)
             done, restarts = (sum(getattr(w, name) for w in workers) for name in ("jobs_done", "restarts"))
             trouble = self.trouble.problem if self.trouble else ""
-            return PoolStatus(workers, done, restarts, self._first_ready_s, trouble, private)
+            spare = self._standby.slot.status()
+            return PoolStatus(workers, done, restarts, self._first_ready_s, trouble, private, spare)
 
     def wait_ready(self, seconds: float, workers: int = 1) -> bool:
         """Wait until so many workers are ready; False when the time is over first."""
@@ -215,7 +230,7 @@ class Pool:
     def _hear(self, process: Process, message: Message, arrays: Arrays) -> None:
         """Act on a message of a worker; FrameError if it makes no sense, which ends the worker."""
         with self.lock:
-            slot = (*self._shared, *self._private)[process.index]
+            slot = self._slots[process.index]
             if slot.process is not process:
                 return  # it was given up; these are its last words
             if message.get("type") == "ready":
@@ -279,18 +294,6 @@ class Pool:
             self._keeper.renew()
             self.on_idle()
             self._loans.feed()
-
-
-def _private_slots(first: int, rules: Rules, limits: PrivateLimits) -> list[Slot]:
-    """Empty places for the workers of uploaded models."""
-    own = replace(
-        rules,
-        wall_limit_s=limits.wall_s,
-        start_limit_s=limits.start_s,
-        idle_limit_s=limits.idle_s,
-        scratch_mib=limits.scratch_mib,
-    )
-    return [Slot(first + index, float("inf"), own, private=True) for index in range(limits.count)]
 
 
 def _cores() -> int:

@@ -164,7 +164,8 @@ class Process:
             self._threads[2].join(0.5)  # the log often says why
             self._ended(self, why or last_words(code, self.confinement))
             if self.confinement:
-                remove_folder(self.confinement.scratch)
+                for folder in filter(None, (self.confinement.scratch, self.confinement.place)):
+                    remove_folder(folder)
 
     def _write(self) -> None:
         stream = cast(BinaryIO, self._child.stdin)

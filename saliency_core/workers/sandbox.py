@@ -50,7 +50,10 @@ DEVICES = ("/dev/null", "/dev/random", "/dev/urandom")
 
 @dataclass(frozen=True)
 class Confinement:
-    """What a confined process may read, where it may write, and how much it may take."""
+    """What a confined process may read, where it may write, and how much it may take.
+
+    `place` is a folder of its own where it may only read; it is removed with the scratch folder.
+    """
 
     readable: tuple[str, ...]
     scratch: str
@@ -58,6 +61,7 @@ class Confinement:
     file_mib: int = 1024
     processor_s: int = 3600
     open_files: int = 256
+    place: str = ""
 
     def spelled(self) -> str:
         """The same as text, for a command line."""
@@ -156,7 +160,14 @@ def _landlock(confinement: Confinement, code: Iterable[str]) -> None:
     rules = _landlock_call(CREATE_RULESET, _bytes(sizes), ctypes.c_size_t(len(sizes)), 0)
     try:
         python = (sys.prefix, sys.base_prefix, sys.exec_prefix)
-        for path in (*LIBRARIES, *MACHINE, *python, *code, *confinement.readable):
+        for path in (
+            *LIBRARIES,
+            *MACHINE,
+            *python,
+            *code,
+            *confinement.readable,
+            *filter(None, (confinement.place,)),
+        ):
             _allow(rules, path, READ & known)
         for path in DEVICES:
             _allow(rules, path, (READ_FILE | WRITE_FILE) & known)

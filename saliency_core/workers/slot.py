@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from saliency_core.workers.private import Upload
+from saliency_core.workers.private import PrivateLimits, Upload
 from saliency_core.workers.process import Process
 from saliency_core.workers.run import Run
 
@@ -54,6 +55,7 @@ class Slot:
     upload: Upload | None = None
     used_at: float = 0.0  # when it was ready, or its last run ended
     process: Process | None = None
+    path: str = ""  # where the process finds the upload, if not where it is stored
     ready_after_s: float | None = None
     run: Run | None = None
     models: deque[str] = field(default_factory=lambda: deque(maxlen=MODELS))  # newest last
@@ -67,11 +69,20 @@ class Slot:
         """Whether a request can start here now."""
         return self.process is not None and self.ready_after_s is not None and self.run is None
 
-    def fill(self, process: Process) -> None:
+    def fill(self, process: Process, path: str = "") -> None:
         """Put a new process here."""
-        self.process, self.ready_after_s, self.jobs = process, None, 0
+        self.process, self.path, self.ready_after_s, self.jobs = process, path, None, 0
         self.starts += 1
         self.models.clear()
+
+    def take(self, other: Slot, path: str) -> None:
+        """Move the process of another place here, as far as it has come; it finds the upload at `path`."""
+        process, ready_after_s = other.process, other.ready_after_s
+        assert process is not None
+        other.process, other.ready_after_s, other.due = None, None, float("inf")
+        process.index = self.index
+        self.fill(process, path)
+        self.ready_after_s, self.used_at = ready_after_s, time.monotonic()
 
     def clear(self, due: float) -> Process | None:
         """End the process that is here, if any, and ask for a new one at `due`."""
@@ -132,3 +143,15 @@ class Slot:
             state = "starting"
         memory = self.process.resident_mib()
         return WorkerStatus(state, self.process.pid, self.jobs_done, restarts, self.ready_after_s, memory)
+
+
+def private_slots(first: int, rules: Rules, limits: PrivateLimits) -> list[Slot]:
+    """Return empty places for the workers of uploaded models, and last one for a process that stands by."""
+    own = replace(
+        rules,
+        wall_limit_s=limits.wall_s,
+        start_limit_s=limits.start_s,
+        idle_limit_s=limits.idle_s,
+        scratch_mib=limits.scratch_mib,
+    )
+    return [Slot(first + index, float("inf"), own, private=True) for index in range(limits.count + 1)]

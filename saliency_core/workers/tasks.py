@@ -11,17 +11,17 @@ import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
 from saliency_core.attribution import Attribution
-from saliency_core.checks.doctor import examine
+from saliency_core.checks.doctor import examine, look_over
 from saliency_core.engine.compiled import Form
-from saliency_core.explanation import evidence_for, explain
+from saliency_core.explanation import evidence_for, explain, handed_over
 from saliency_core.grammar import parse
 from saliency_core.images import Image
 from saliency_core.models.anatomy import Layer
 from saliency_core.models.model import Model
 from saliency_core.models.opening import FIRST_MODEL, open_model
-from saliency_core.probe import RuleFacts
+from saliency_core.probe import RuleFacts, Shares, pieces
 from saliency_core.revive import revive
-from saliency_core.workers.answers import Answer, answer, attribution
+from saliency_core.workers.answers import PICTURE, Answer, answer, attribution
 from saliency_core.workers.brought import at_hand, brought
 from saliency_core.workers.job import BEGUN
 from saliency_core.workers.parting import parted
@@ -50,10 +50,11 @@ def prepare() -> None:
 
 
 def open_task(params: Params, arrays: Arrays, report: Report) -> Answer:
-    """Open a model; answers with its card and layers."""
+    """Open a model; answers with its card, its layers and what the doctor sees without running it."""
     model = _model(params, report)
     layers = [asdict(layer) for layer in model.layers]
-    return {"card": model.card.facts(), "layers": layers}, {}
+    seen = [one.facts() for one in look_over(model)]
+    return {"card": model.card.facts(), "layers": layers, "findings": seen}, {}
 
 
 def lay_open_task(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -91,6 +92,7 @@ def explain_task(params: Params, arrays: Arrays, report: Report) -> Answer:
         how=params.get("fit"),
         around=lambda probe, frozen: SharingProbe(probe, model.name, frozen.spelling, report),
         resume=_begun(params, arrays),
+        pictures=_pictures(arrays),
         **_telling(params, report),
     )
     return answer(made, **_named(params))
@@ -129,6 +131,7 @@ def evidence_task(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Check a map by finite differences; answers with the evidence, or with nothing where none applies."""
     model = _model(params, report)
     frozen, method = parse("target", params["target"]), parse("method", params["method"])
+    method = handed_over(model, method, _pictures(arrays), params.get("fit"))
     found = evidence_for(model, frozen, method, arrays["values"], arrays["point"])
     return {} if found is None else {**asdict(found), "good": found.good, "sentence": found.sentence}, {}
 
@@ -213,7 +216,7 @@ class SharingProbe:
     def __init__(self, base: Any, model: str, target: str, report: Report) -> None:
         self.base, self.shape, self.report = base, base.shape, report
         self.params = {"model": model, "target": target}
-        self.own_chunk: int = base.chunk
+        self.own_chunk: int = base.rows
 
     @property
     def chunk(self) -> int:
@@ -239,6 +242,11 @@ class SharingProbe:
         found: tuple[Array, Array] = self.base.at_layer(points, layer)
         return found
 
+    def shares(self, points: Points) -> Shares:
+        """Pass on: there are many, and one point is usual."""
+        found: Shares = self.base.shares(points)
+        return found
+
     def rule_facts(self, rule: str) -> RuleFacts:
         """Pass on."""
         found: RuleFacts = self.base.rule_facts(rule)
@@ -252,10 +260,10 @@ class SharingProbe:
     def _shared(self, what: str, points: Points, *rule: str) -> Array:
         if len(points) <= self.own_chunk:
             return np.asarray(getattr(self.base, what)(points, *rule))
-        starts = range(0, len(points), self.own_chunk)
         params = {**self.params, "what": what, "rule": list(rule)}
-        pieces = [(params, {"points": points[first : first + self.own_chunk]}) for first in starts]
-        return np.concatenate([arrays["values"] for _, arrays in self.report.share("chunk", pieces)])
+        cuts = pieces(len(points), self.own_chunk)
+        parts = [(params, {"points": points[first:last]}) for first, last in cuts]
+        return np.concatenate([arrays["values"] for _, arrays in self.report.share("chunk", parts)])
 
 
 def _model(params: Params, report: Report) -> Model:
@@ -269,3 +277,9 @@ def _model(params: Params, report: Report) -> Model:
 
 def _image(params: Params, arrays: Arrays) -> Image:
     return Image(arrays["image"], params["image_name"], params["image_digest"], params.get("format", ""), ())
+
+
+def _pictures(arrays: Arrays) -> dict[str, Image]:
+    """Return the pictures that a method may speak of beside the image, by their digests."""
+    found = {name.removeprefix(PICTURE): array for name, array in arrays.items() if name.startswith(PICTURE)}
+    return {digest: Image(pixels, digest, digest, "", ()) for digest, pixels in found.items()}

@@ -148,7 +148,7 @@ class Visitor:
         """Press a bar of the predictions and wait for its map; return the class."""
         index, _ = self.bar(place)
         self.page.locator("button.bar-row").nth(place).click()
-        self.wait_for_heading(f"Logit of class {index}")
+        self.wait_for_heading(f"Gradient of the logit of class {index}")
         self.wait_for_address(target=f"class_logit({index})")
         return index
 

@@ -22,7 +22,7 @@ def warm_up():
 
 
 def open_task(params, arrays, report):
-    return {"card": CARD, "layers": []}, {}
+    return {"card": CARD, "layers": [], "findings": []}, {}
 
 
 def evidence_task(params, arrays, report):

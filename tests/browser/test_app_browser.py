@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.engine]
 def test_the_first_page_is_a_finished_explanation(visit: Visit) -> None:
     one = visit().open()
     assert one.sentence.is_visible()
-    assert one.heading.inner_text().startswith("Logit of class ")
+    assert one.heading.inner_text().startswith("Gradient of the logit of class ")
     assert one.colours() > 100
     top = one.bar(0)[1]
     assert top in one.text("^The network says")
@@ -181,7 +181,7 @@ def test_two_visitors_at_once_get_their_own_answers(visit: Visit) -> None:
             one.page.locator("button.bar-row").nth(place).click()
         for one, index in wanted.items():
             one.wait_for_address(target=f"class_logit({index})")
-            one.wait_for_heading(f"Logit of class {index}")
+            one.wait_for_heading(f"Gradient of the logit of class {index}")
     for one, model in ((ann, "digits"), (bob, "template")):
         values, _, recipe = one.numbers()
         assert values.shape == facts(model).input
@@ -225,18 +225,17 @@ def test_back_and_forward_of_the_browser_bring_the_maps_of_then(visit: Visit) ->
     one = visit().open(model="template", image="template_cross")
     first = one.address()
     second = one.explain_class(1)
-    one.page.wait_for_timeout(3200)  # a question asked at once after a change is not taken for a step back
     one.page.go_back()
     one.wait_for_address(target=first["target"])
     assert one.address() == first
     one.page.go_forward()
-    one.wait_for_heading(f"Logit of class {one.bar(1)[0]}")
+    one.wait_for_heading(f"Gradient of the logit of class {one.bar(1)[0]}")
     one.wait_for_address(target=f"class_logit({second})")
 
 
 def test_the_foot_of_a_page_leads_on_and_the_view_comes_along(visit: Visit) -> None:
     one = visit().open(model="digits", image="digit_3")
-    one.page.get_by_test_id("stMain").get_by_role("link", name="From output to pixels").click()
+    one.page.get_by_test_id("stMain").get_by_role("link", name="Pixel gradient").click()
     one.page.get_by_role("heading", name="From an output to the pixels").wait_for()
     one.rest()
     assert one.address()["image"] == "digit_3"

@@ -50,7 +50,7 @@ def worker(one: Visitor) -> int:
 
 
 def done(one: Visitor) -> None:
-    one.wait_for_heading("Logit of Template cross")
+    one.wait_for_heading("Gradient of the logit of Template cross")
 
 
 def test_a_slow_map_tells_how_far_it_is_and_how_long_it_will_take(visit: Visit, gate: Path) -> None:
@@ -81,7 +81,7 @@ def test_another_question_does_not_wait_for_a_slow_one(visit: Visit) -> None:
     one = visit()
     waiting(one, 1, 1)
     one.page.get_by_role("button", name="Template disc", exact=True).click()
-    one.wait_for_heading("Logit of Template disc")
+    one.wait_for_heading("Gradient of the logit of Template disc")
     assert one.rest().address()["image"] == "template_disc"
 
 
@@ -114,7 +114,7 @@ def test_an_unforeseen_error_shows_an_id_that_is_in_the_log_and_nothing_else(
         assert secret not in body
     assert re.search(rf"error {number}\n(.*\n)+?KeyError", slow_app.log)
     one.page.get_by_role("button", name="Template disc", exact=True).click()  # the page is not dead
-    one.wait_for_heading("Logit of Template disc")
+    one.wait_for_heading("Gradient of the logit of Template disc")
 
 
 def test_a_waiting_page_keeps_the_last_map_of_the_picture_and_dims_it(visit: Visit, gate: Path) -> None:
@@ -128,4 +128,4 @@ def test_a_waiting_page_keeps_the_last_map_of_the_picture_and_dims_it(visit: Vis
     dimmed.wait_for()
     gate.touch()
     dimmed.wait_for(state="detached")
-    assert one.rest().heading.inner_text() == "Logit of Template cross"
+    assert one.rest().heading.inner_text() == "Gradient of the logit of Template cross"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -17,12 +18,12 @@ ROOT = Path(__file__).parents[2]
 SEVEN = str(ASSETS / sample("digit_7").file)
 
 
-@pytest.mark.parametrize("command", ["models", "methods", "targets", "looks"])
+@pytest.mark.parametrize("command", ["models", "methods", "targets", "baselines", "looks"])
 def test_lists_are_one_json_object(command, capsys):
     assert main([command, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)[command]
     names = [row["name"] if command == "models" else row["id"] for row in rows]
-    assert set(names) & {"digits", "gradient", "class_logit", "look"}
+    assert set(names) & {"digits", "gradient", "class_logit", "black", "look"}
     assert main([command]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
     assert [word.partition("(")[0] for word in listed] == names
@@ -52,6 +53,20 @@ def test_explain_writes_map_and_picture(tmp_path, capsys):
     assert told["predictions"][0]["label"] == "7"
     assert told["evidence"]["error"] < 1e-3
     assert png.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.engine
+def test_a_path_can_start_from_a_picture_file(capsys):
+    one = str(ASSETS / sample("digit_1").file)
+    asked = ["explain", SEVEN, "--target", "class_logit(7)", "--baseline-image", one, "--json", "--method"]
+    assert main([*asked, "integrated_gradients(steps=10)"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    digest = hashlib.sha256(Path(one).read_bytes()).hexdigest()
+    assert f"picture('{digest}')" in told["recipe"]["method"].replace("name=", "")
+    assert told["facts"]["whole"] > 0
+    assert "adds up to" in told["notes"][0]
+    assert main([*asked, "gradient()"]) == 2
+    assert "no baseline" in json.loads(capsys.readouterr().out)["message"]
 
 
 @pytest.mark.engine

@@ -54,9 +54,19 @@ def test_counting_changes_no_number():
 def test_work_comes_in_chunks_and_each_is_reported():
     told = []
     base = Watched(weights(SHAPE), chunk=3)
-    counted(base, told.append).gradient(points(7, SHAPE))
-    assert base.rows == [3, 3, 1]
-    assert told == [3, 6, 7]
+    counted(base, told.append).gradient(points(8, SHAPE))
+    assert base.rows == [3, 3, 2]
+    assert told == [3, 6, 8]
+
+
+@pytest.mark.parametrize(("count", "rows"), [(1, [1]), (3, [3]), (4, [4]), (7, [3, 4]), (9, [3, 3, 3])])
+def test_no_point_is_left_alone(count, rows):
+    """Alone it would go through another compiled form than in company."""
+    base = Watched(weights(SHAPE), chunk=3)
+    assert np.array_equal(
+        counted(base).gradient(points(count, SHAPE)), SineProbe(weights(SHAPE)).gradient(points(count, SHAPE))
+    )
+    assert base.rows == rows
 
 
 def test_what_the_report_raises_stops_the_work():

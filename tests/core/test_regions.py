@@ -60,7 +60,7 @@ def test_what_is_no_layer_but_a_tensor_is_read_without_a_word():
     method = GradCam(layer="features")
     assert method.attribute(probe, points(1, made.shape)).shape == (1, 4, 2)
     assert method.notes(probe) == ()
-    assert method.cells(probe) == STRETCHED
+    assert method.cells_on(probe) == STRETCHED
 
 
 def test_the_notes_name_layer_cells_and_what_a_cell_sees():
@@ -68,7 +68,7 @@ def test_the_notes_name_layer_cells_and_what_a_cell_sees():
     (only,) = GradCam().notes(probe)
     assert "features: 4 x 2 cells of 6 channels" in only
     assert "a cell sees 1 x 1 pixels, one every 2 x 2" in only
-    assert GradCam().cells(probe) == Cells(Line(0, 2), Line(0, 2))
+    assert GradCam().cells_on(probe) == Cells(Line(0, 2), Line(0, 2))
 
 
 def test_a_grid_that_is_not_that_of_the_edges_is_told():

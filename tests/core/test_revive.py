@@ -55,6 +55,7 @@ DESCRIPTION = Description(
     "divides by 255",
     ("dropout",),
     ("swish",),
+    ("half", "serving_default"),
 )
 CARD = Card(
     "mine", "Mine", "", (8, 6, 3), 5, "softmax", "unit()", 112, 7, 2, "0" * 64, ("cat", "dog"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from saliency_core import explain, open_model
-from saliency_core.checks.doctor import examine
+from saliency_core.checks.doctor import examine, look_over
 from saliency_core.engine.compiled import Compiled
 from saliency_core.engine.freeze import Frozen
 from saliency_core.gallery import gallery
@@ -64,6 +64,32 @@ def test_each_complaint_has_its_own_message(make, ids, severity, words):
     assert all(one["advice"].endswith(".") for one in all_found.values())
 
 
+AT_SIGHT = {"no_derivative", "partly_cut", "random", "batch_statistics", "not_finite_weights"}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [broken.rounded, broken.half_rounded, broken.dropping, broken.batch_normed, broken.poisoned, broken.all_dead,
+     broken.overflowing, broken.sound],
+)  # fmt: skip
+def test_what_shows_without_a_run_is_found_again_and_counts_no_run(make, monkeypatch):
+    opened = open_model(make(keras), preprocessing="unit")
+    full = found(opened)
+    monkeypatch.setattr(opened._compiled, "run", None)  # to run it would be a TypeError
+    seen = json.loads(json.dumps([one.facts() for one in look_over(opened)]))
+    assert {one["id"] for one in seen} == set(full) & AT_SIGHT
+    for one in seen:
+        again = full[one["id"]]
+        assert (one["severity"], one["advice"]) == (again["severity"], again["advice"])
+        assert "differ by" not in one["sentence"]
+
+
+def test_names_are_counted_at_sight():
+    opened = open_model(broken.sound(keras), preprocessing="unit")
+    (one,) = look_over(opened, labels=["a", "b", "c"])
+    assert (one.id, one.facts()) == ("labels", found(opened, labels=["a", "b", "c"])["labels"])
+
+
 def test_broken_weights_are_counted():
     numbers = found(broken.poisoned(keras))["not_finite_weights"]["numbers"]
     assert numbers["tensors"] == [{"name": "conv/convolution", "nan": 3, "infinite": 1}]
@@ -108,6 +134,7 @@ def test_a_rule_of_its_own_is_told():
     frozen = Frozen(graph.SerializeToString(), opened._compiled.frozen.output, broken.SHAPE)
     lying = found(Model(Compiled(frozen), opened.card))
     assert set(lying) == {"own_gradient_rules"}
+    assert [one.facts() for one in look_over(Model(Compiled(frozen), opened.card))] == [*lying.values()]
     assert "relu/Relu (TestDoctorLie)" in lying["own_gradient_rules"]["sentence"]
 
 

@@ -121,7 +121,7 @@ def test_fifty_classes_and_fifty_units_are_one_trace_each():
         explain(opened, image, f"layer_unit('conv', row={k % 6}, col=2, channel={k})")
     assert opened.traces == 2
     probe = opened.probe("class_logit(3)")
-    for count in (1, 2, 7, probe.chunk, probe.chunk + 3):
+    for count in (1, 2, 7, probe.rows, probe.chunk, probe.chunk + 3):
         batch = np.repeat(opened.prepare(image)[None], count, 0)
         assert probe.gradient(batch).shape == (count, 8, 8, 1)
     assert opened.traces == 3

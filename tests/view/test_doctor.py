@@ -141,6 +141,39 @@ def test_the_look_is_asked_in_the_background_and_shown_when_done(
     assert screen.of("caption") == ["The doctor did not finish."]
 
 
+def test_what_shows_at_sight_stands_until_all_is_known_and_nothing_is_said_twice(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Asked("running")
+    monkeypatch.setattr(compute, "ask", lambda *given, **more: job)
+    monkeypatch.setattr(compute, "wait_for", lambda job, words: screen.drawn.append(("wait", words)))
+    view = View(model="digits", image="digit_7", target="top_class()", method="gradient()")
+    seen = [finding("own_gradient_rules"), finding("no_derivative", "stop")]
+
+    def said() -> str:
+        screen.drawn.clear()
+        doctor.doctor(view, IMAGE, PIXELS, above(screen), seen)
+        return " ".join(text for _, text in screen.drawn)
+
+    first = said()
+    assert (
+        first.index("no\\_derivative") < first.index("own\\_gradient\\_rules") < first.index("doctor looks")
+    )
+    assert doctor.HEALTHY not in first
+    job.state, job.result = "done", Result({"findings": [*seen, finding("dead_relu")]}, {}, "", 0.0)
+    last = said()
+    assert [last.count(plain(f"Mend {one}.")) for one in ("own_gradient_rules", "no_derivative", "dead_relu")] == [
+        1, 1, 1]  # fmt: skip
+    job.state, job.result = "failed", None
+    assert "did not finish" in said()
+    assert plain("Mend own_gradient_rules.") in said()
+
+
+def test_nothing_is_said_at_sight_of_a_healthy_model(screen: Screen) -> None:
+    doctor.at_sight([], "top_class()", above(screen))
+    assert screen.drawn == []
+
+
 @pytest.mark.parametrize(
     ("state", "error", "retryable", "looks"),
     [
@@ -160,7 +193,7 @@ def test_the_doctor_is_asked_why_there_is_no_map(
     job: Any = SimpleNamespace(
         state=state, ended=True, error=error, retryable=retryable, result=None, partial=None
     )
-    explaining._answer(view, Image(PIXELS, "a", "b", "PNG"), job, {})
+    explaining._answer(view, Image(PIXELS, "a", "b", "PNG"), job, explaining.NOTHING)
     assert calls == (["failure", "doctor"] if looks else ["failure"])
 
 

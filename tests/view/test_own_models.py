@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from saliency_core.errors import ModelError, SaliencyError
 from saliency_core.workers.private import Upload
 from saliency_view import own_models, state
 from saliency_view.facts import facts, suits
-from saliency_view.own_panel import _size
+from saliency_view.own_panel import LIMIT, LIMIT_MB, _reopen, _size, offered
+from saliency_view.server import MIB, UPLOAD_QUOTA
 
 CARD = {
     "input": [8, 9, 1],
@@ -135,6 +138,60 @@ def test_a_model_of_another_visit_is_missed_in_words() -> None:
     for call in (facts, own_models.record, lambda name: own_models.for_worker({"model": name})):
         with pytest.raises(ModelError, match=r"stays with the visit.*Open the file again"):
             call("own-0123456789ab")
+
+
+KERAS = {
+    "format": "Keras 3 file (.keras)",
+    "inputs": [{"name": "left"}, {"name": "right"}],
+    "outputs": [{"name": "scores"}, {"name": "mask"}],
+    "signatures": [],
+}
+
+
+def test_what_the_file_has_can_be_chosen_and_what_does_nothing_is_not_offered() -> None:
+    assert offered(None) == {"signature": [], "input": [], "output": []}  # not open: any name may be typed
+    assert offered(KERAS) == {"output": ["scores", "mask"]}
+    saved = {**KERAS, "format": "SavedModel, TensorFlow 2.21.0", "signatures": ["raw", "serve"]}
+    assert offered(saved) == {
+        "signature": ["raw", "serve"],
+        "input": ["left", "right"],
+        "output": ["scores", "mask"],
+    }
+    assert list(offered({**KERAS, "format": "frozen graph"})) == ["input", "output"]
+
+
+def test_what_is_not_drawn_is_not_chosen_and_what_is_typed_counts(session: dict[str, Any]) -> None:
+    id = _open(brought())
+    fields = {"way": "unit", "affine": "", "labels": "a\n\nb", "size": "", "output": "logits/BiasAdd "}
+    session.update({f"{id}-{field}": value for field, value in fields.items()})
+    session[f"{id}-input"] = None  # an empty list
+    _reopen(id)
+    assert own_models.opening() == {
+        "id": id,
+        "choices": {
+            "preprocessing": "unit()",
+            "size": None,
+            "signature": "",
+            "input": "",
+            "output": "logits/BiasAdd",
+        },
+        "labels": ["a", "b"],
+    }
+
+
+def test_the_server_takes_files_as_large_as_the_box_says() -> None:
+    settings = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text())
+    assert settings["server"]["maxUploadSize"] == LIMIT_MB
+    assert str(LIMIT_MB) in LIMIT
+    assert own_models.MOST * LIMIT_MB * MIB < UPLOAD_QUOTA  # as many as a visit keeps
+
+
+def test_every_opening_is_counted_so_that_a_narrow_screen_turns_to_the_page() -> None:
+    assert own_models.opened_so_far() == 0
+    id = _open(brought())
+    own_models.want(id, {"preprocessing": "unit()"}, [])
+    own_models.settle(CARD)
+    assert own_models.opened_so_far() == 2
 
 
 def test_sizes_as_people_write_them() -> None:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from saliency_core.attribution import Attribution, Prediction
+from saliency_core.cells import Cells, Line
 from saliency_core.errors import DownloadError, TargetError, WorkerError
 from saliency_core.grammar import parse
 from saliency_core.render.compose import SLIDE, overlay_png, render
@@ -94,13 +95,14 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
 def test_a_result_comes_back_as_the_attribution_it_was() -> None:
     noise = np.abs(spike(0.1))
     one = replace(made(spike(0.5)), done=3, total=5, error=noise, facts={"gap": 0.5}, notes=("n",),
-                  state={"sum": spike(2.0)})  # fmt: skip
+                  state={"sum": spike(2.0)}, cells=Cells(Line(31, 32), None))  # fmt: skip
     result = Result(*answers.answer(one), "", 0.0)
     back: Any = panels.attribution(SimpleNamespace(result=None, partial=result))  # type: ignore[arg-type]
     assert (back.done, back.total, back.facts, back.notes) == (3, 5, {"gap": 0.5}, ("n",))
     np.testing.assert_array_equal(back.error, noise)
     np.testing.assert_array_equal(back.state["sum"], spike(2.0))
     assert back.predictions == one.predictions
+    assert back.cells == one.cells
     assert (back.words, back.units, back.recipe) == (one.words, one.units, one.recipe)
     np.testing.assert_array_equal(back.values, one.values)
 
@@ -197,10 +199,28 @@ def test_what_is_moved_in_the_viewer_is_the_look_of_view_and_files(
     assert parse("look", state.current().look) == moved
     assert (given["limit"], given["title"], given["units"]) == (
         2.0,
-        "Logit of class 1",
+        "Gradient of the logit of class 1",
         "logit per grey level",
     )
     assert given["values"][2, 1] == -2.0
+
+
+def test_a_coarse_map_is_shown_where_its_cells_lie_smoothly_or_in_blocks(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def viewer(**words: Any) -> ViewerState:
+        seen.append(words["values"])
+        return ViewerState(None, words["palette"], words["opacity"], words["threshold"], words["backdrop"])
+
+    monkeypatch.setattr(panels, "viewer", viewer)
+    coarse = np.float32([[0.0, 4.0]])
+    one = replace(made(spike(1.0)), values=coarse, kind="region", cells=Cells(None, Line(1.0, 2.0)))
+    for smooth in (True, False):
+        panels.map_viewer(one, replace(Look.for_kind("region"), smooth=smooth), "map")
+    assert seen[0].tolist() == [[0, 0, 2, 4]] * 3
+    assert seen[1].tolist() == [[0, 0, 0, 4]] * 3
 
 
 def test_a_locked_scale_is_the_end_of_the_viewers_scale(

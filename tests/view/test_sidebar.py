@@ -161,6 +161,32 @@ def test_method_and_fit_change_the_view() -> None:
     assert made.session_state["view"]["fit"] == "stretch"
 
 
+def test_a_method_s_layer_is_one_of_the_model_s_feature_maps_or_auto() -> None:
+    made = pick(opened(), "method", "grad_cam")
+    box = made.selectbox(key="method-grad_cam-layer")
+    assert [shown.split()[0] for shown in box.options] == ["auto", "conv1", "conv2"]
+    assert "5 x 6 x 16" in box.options[2]
+    pick(made, "method-grad_cam-layer", "conv1")
+    assert parse("method", made.session_state["view"]["method"]).layer == "conv1"
+
+
+def test_the_layer_of_a_wrapped_method_is_offered_too() -> None:
+    made = opened(method="smoothgrad(base=grad_cam(layer='conv2'))")
+    key = "method-smoothgrad-base-grad_cam-layer"
+    assert made.selectbox(key=key).value == "conv2"
+    pick(made, key, "auto")
+    assert parse("method", made.session_state["view"]["method"]).base.layer == "auto"
+
+
+def test_a_layer_in_the_address_stays_while_the_model_is_not_open_yet() -> None:
+    made = AppTest.from_function(page, default_timeout=20)
+    made.query_params["model"], made.query_params["method"] = "digits", "grad_cam(layer='conv2')"
+    made.session_state["layers"] = []
+    shown(made)
+    assert made.selectbox(key="method-grad_cam-layer").value == "conv2"
+    assert parse("method", made.session_state["view"]["method"]).layer == "conv2"
+
+
 def png(width: int, height: int, colour: tuple[int, int, int] = (10, 20, 30)) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (width, height), colour).save(out, "PNG")

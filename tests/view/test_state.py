@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -152,12 +153,18 @@ def test_an_address_with_somebodys_own_picture_says_that_it_does_not_travel(addr
     assert "upload the picture again" in said
 
 
-def go(address: Address, words: dict[str, str]) -> None:
-    """Come to an address by the browser's own arrows, some time after the last change."""
-    state.st.session_state[state.WRITTEN]["at"] -= 2 * state.LAG_S
+def arrive(address: Address, words: dict[str, str], *, back: bool) -> None:
+    """Begin a run with the address that the browser had when it asked."""
     address.clear()
     address.update(words)
-    state.follow_address(PAGE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(state, "get_script_run_ctx", lambda **_: SimpleNamespace(is_history_navigation=back))
+        state.follow_address(PAGE)
+
+
+def go(address: Address, words: dict[str, str]) -> None:
+    """Come to an address by the browser's own arrows."""
+    arrive(address, words, back=True)
     state.write_address(PAGE)
 
 
@@ -190,14 +197,26 @@ def test_an_own_picture_is_still_there_when_its_owner_comes_back(address: Addres
 
 
 def test_a_question_on_its_way_while_the_address_is_written_is_no_way_back(address: Address) -> None:
+    old = []
+    for k in range(4):  # a busy browser hears of them late, and all at once
+        state.change(target=f"class_logit({k})")
+        state.write_address(PAGE)
+        old.append(dict(address))
+    for words in (*old, *reversed(old)):
+        arrive(address, words, back=False)
+        state.write_address(PAGE)
+        assert state.current().target == "class_logit(3)"
+        assert dict(address) == old[-1]
+
+
+def test_a_model_opened_while_the_browser_lags_stays(address: Address) -> None:
     state.write_address(PAGE)
-    before = dict(address)
-    state.change(target="class_logit(1)")
-    state.write_address(PAGE)
-    address.clear()
-    address.update(before)  # the browser had not heard of the new address yet
-    state.follow_address(PAGE)
-    assert state.current().target == "class_logit(1)"
+    first = dict(address)
+    for model in ("digits", "template"):
+        state.change(model=model)
+        state.write_address(PAGE)
+    arrive(address, first, back=False)  # two changes behind
+    assert state.current().model == "template"
 
 
 def test_another_page_keeps_the_view_and_the_way_back_stays_open(address: Address) -> None:

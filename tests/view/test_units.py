@@ -43,7 +43,7 @@ class Desk:
     def rerun(self) -> None:
         self.reruns += 1
 
-    def wait(self, job: Any) -> None:
+    def wait(self, job: Any, words: str) -> None:
         self.waits += 1
 
     def draw(self, target: str) -> str:
@@ -61,7 +61,7 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr("streamlit.rerun", made.rerun)
     monkeypatch.setattr(units.compute, "ask", made.ask)
     monkeypatch.setattr(units, "grid", made.grid)
-    monkeypatch.setattr(units, "_await", made.wait)
+    monkeypatch.setattr(units.compute, "wait_for", made.wait)
     return made
 
 

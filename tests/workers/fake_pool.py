@@ -11,6 +11,7 @@ class FakePool:
         self.lock = threading.RLock()
         self.count = count
         self.trouble = None
+        self.standing_by = False
         self.running = []
         self.started = []  # tasks in the order of their start
         self.made, self.wanted = [], []  # uploads that have a worker, and those that asked for one
@@ -32,6 +33,9 @@ class FakePool:
     def want(self, upload):
         if upload is not None and upload not in self.made:
             self.wanted.append(upload)
+
+    def stand_by(self):
+        self.standing_by = True
 
     def runs(self):
         return list(self.running)

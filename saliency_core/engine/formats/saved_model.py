@@ -55,7 +55,8 @@ def open_saved_model(path: str, choices: Choices) -> tuple[Frozen, Description]:
     for name, info in (*signature.inputs.items(), *signature.outputs.items()):
         _refine(source, _tensor(info), _port(name, info))
     chosen = replace(choices, signature=key)
-    return assembled(source, chosen, f"SavedModel, TensorFlow {version}")
+    frozen, known = assembled(source, chosen, f"SavedModel, TensorFlow {version}")
+    return frozen, replace(known, signatures=tuple(sorted(signatures)))
 
 
 def _meta_graph(path: str) -> Any:

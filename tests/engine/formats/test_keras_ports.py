@@ -125,7 +125,7 @@ def test_a_fixed_batch_is_called_in_that_batch(batch, format, tmp_path):
     assert opened.card.description.batch == batch
     points = np.random.default_rng(0).uniform(0, 255, (7, 6, 5, 2)).astype(np.float32)
     probe = opened.probe("class_probability(1)")
-    assert probe.chunk == batch
+    assert probe.rows == batch
     gradient = probe.gradient(points)
     assert gradient.shape == (7, 6, 5, 2)
     for row in (0, 6):

@@ -64,6 +64,7 @@ def test_several_signatures_are_asked_for_and_chosen(tmp_path):
         explain(open_model(path, signature="serving_default"), IMAGE, "class_logit(0)").values, column(0)
     )
     half = open_model(path, signature="half", output="logits")
+    assert half.card.description.signatures == ("half", "serving_default", "text")
     assert np.array_equal(explain(half, IMAGE, "class_logit(0)").values, 0.5 * column(0))
     with pytest.raises(ModelError, match="no signature 'whole'"):
         open_model(path, signature="whole")

@@ -1,0 +1,155 @@
+"""Gradients added up while the image comes into focus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+
+from saliency_core.arrays import Array, Points, read_only
+from saliency_core.methods.base import Method, Refining, Sketch
+from saliency_core.paths import course, is_slope, score_of, told
+from saliency_core.probe import Probe
+from saliency_core.registry import register
+from saliency_core.sampling import GRADIENT, in_company, rounds_at_once, spans
+from saliency_core.spec import Choice, Integer, Part, Real, param
+
+CHORDS, FORWARD = "chords", "forward"
+TRUNCATED = 4.0  # standard deviations of the blur that are taken into account
+NUDGE = 0.01  # pixels: how much more blur the forward difference looks at
+
+
+@register(
+    "method",
+    "blur_ig",
+    title="Blur IG",
+    cites=("xu2020",),
+    formula="sum over widths of the blur of base(blurred) * change of the blurred image",
+    misleads="What survives the strongest blur, such as large areas of one colour, gets nothing; the blur "
+    "darkens the border, and that counts as well.",
+)
+@dataclass(frozen=True)
+class BlurIG(Refining):
+    """Shows how much each pixel adds to the score while the image comes into focus from a strong blur.
+
+    Blurs from 0 to 50 pixels in equal steps over a black surrounding, as in PAIR's implementation. By default
+    the path is made of chords, whose changes add up to the whole exactly; "forward" is PAIR's sum: the slope
+    at the sharper end times a forward difference of 0.01 pixels, which need not be complete.
+    """
+
+    group: ClassVar[str] = "Paths"
+    rounds: ClassVar[str] = "steps"
+    counted_in: ClassVar[str] = "steps"
+
+    base: Method = param(Part(GRADIENT, title="Base", help="The method that sees the blurred images."))
+    steps: int = param(Integer(100, low=2, high=2000, title="Steps", help="Blurred images on the way."))
+    widest: float = param(
+        Real(
+            50.0,
+            low=1.0,
+            high=200.0,
+            step=1.0,
+            unit="pixels",
+            title="Widest blur",
+            help="Where the way begins.",
+        )
+    )
+    rule: str = param(
+        Choice(
+            CHORDS,
+            options=(CHORDS, FORWARD),
+            titles=("Chords", "Forward difference"),
+            title="Rule",
+            help="Chords add up to the score's difference; the forward difference is PAIR's.",
+        )
+    )
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """Slopes times the way are contributions; other maps stay what they are."""
+        return "contribution" if is_slope(self.base) else self.base.kind
+
+    @property
+    def degree(self) -> int:  # type: ignore[override]
+        """The law of the base holds for its sum."""
+        return self.base.degree
+
+    @property
+    def cost(self) -> int:
+        return self.steps * self.base.cost + (2 if is_slope(self.base) else 0)
+
+    @property
+    def longer(self) -> None:
+        return None
+
+    def extends(self, rounds: int) -> bool:
+        return rounds == self.steps
+
+    def reference(self, points: Points) -> Points:
+        return blurred(points, self.widest)
+
+    def units(self, score_unit: str) -> str:
+        return super().units(score_unit) if is_slope(self.base) else self.base.units(score_unit)
+
+    def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
+        points = points.astype(np.float32, copy=False)
+        at_once = rounds_at_once(probe, points, self.base.cost)
+        done, total, whole = 0, np.zeros(1), np.zeros(len(points))
+        if begun:
+            done, total, whole = begun.done, begun.state["total"], begun.state["whole"]
+        elif is_slope(self.base):
+            whole = score_of(probe, points) - score_of(probe, blurred(points, self.widest))
+        if done == self.steps:
+            yield self._seen(total, whole, done)
+        for first, end in spans(done, self.steps, at_once):
+            spots, changes = zip(
+                *(self._step(points, step) for step in course(self.steps)[first:end]), strict=True
+            )
+            maps = in_company(self.base, probe, np.concatenate(spots))
+            for one, change in zip(maps.reshape(end - first, -1, *maps.shape[1:]), changes, strict=True):
+                total = total + (one.astype(np.float64) * change if is_slope(self.base) else one)
+            yield self._seen(total, whole, end)
+
+    def _step(self, points: Points, step: int) -> tuple[Points, Points]:
+        """Return where the slope of a step is asked, and by how much the image changes towards focus."""
+        width = self.widest / self.steps
+        sharp = blurred(points, step * width)
+        if self.rule == FORWARD:
+            return sharp, (sharp - blurred(points, step * width + NUDGE)) * np.float32(width / NUDGE)
+        soft = blurred(points, (step + 1) * width)
+        return (sharp + soft) / np.float32(2), sharp - soft
+
+    def _seen(self, total: Array, whole: Array, done: int) -> Sketch:
+        share = done / self.steps if is_slope(self.base) else done
+        values = total / share
+        facts, notes = told(self.base, float(whole[0]), float(values[0].sum()))
+        state = {"total": total, "whole": whole}
+        return Sketch(values.astype(np.float32), done, self.steps, facts=facts, notes=notes, state=state)
+
+
+def blurred(points: Points, sigma: float) -> Points:
+    """Return points (B, H, W, C) blurred by a Gaussian in both directions, black all around."""
+    return np.stack([_both_ways(point, sigma) for point in points.astype(np.float32, copy=False)])
+
+
+def _both_ways(point: Points, sigma: float) -> Points:
+    """Blur a point (H, W, C) down and across; alone, so that its bits depend on no other."""
+    for _ in range(2):
+        size, other, channels = point.shape
+        point = (_blur(size, sigma) @ point.reshape(size, -1)).reshape(size, other, channels)
+        point = np.ascontiguousarray(point.transpose(1, 0, 2))
+    return point
+
+
+@lru_cache(64)
+def _blur(size: int, sigma: float) -> Array:
+    """Return the matrix that blurs a line of pixels, (size, size)."""
+    reach = int(TRUNCATED * sigma + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-12)) ** 2)
+    weights /= weights.sum()
+    away = np.subtract.outer(np.arange(size), np.arange(size))
+    near = np.abs(away) <= reach
+    return read_only(np.where(near, weights[np.where(near, away + reach, 0)], 0).astype(np.float32))

@@ -1,0 +1,137 @@
+"""Integrated Gradients averaged over many baselines, one random pair of baseline and place a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from saliency_core.arrays import Array, Float, Points
+from saliency_core.baselines import from_gallery, gallery_names, random_pixels
+from saliency_core.methods.base import Method, Refining, Sketch
+from saliency_core.paths import is_slope, score_of, told
+from saliency_core.probe import Probe
+from saliency_core.registry import register
+from saliency_core.sampling import (
+    GRADIENT,
+    LARGEST_SEED,
+    Moments,
+    in_company,
+    rounds_at_once,
+    scores_of,
+    spans,
+)
+from saliency_core.spec import Choice, Integer, Part, param
+
+NOISE, GALLERY = "noise", "gallery"
+
+
+@register(
+    "method",
+    "expected_gradients",
+    title="Expected Gradients",
+    cites=("erion2021", "sundararajan2017"),
+    formula="mean of (pixel - baseline) * base(a place on the line from baseline to image)",
+    misleads="The answer is relative to the set of baselines: change the set, and other pixels count.",
+)
+@dataclass(frozen=True)
+class ExpectedGradients(Refining):
+    """Shows each pixel's share in the score compared with many baselines instead of a single one.
+
+    One random place on the line for every random baseline, as in the paper, which draws baselines from the
+    training images. Those are not at hand here: images of random pixels or the gallery stand for them.
+    """
+
+    group: ClassVar[str] = "Paths"
+    rounds: ClassVar[str] = "samples"
+
+    base: Method = param(Part(GRADIENT, title="Base", help="The method that sees the images on the way."))
+    samples: int = param(
+        Integer(
+            100, low=2, high=2000, title="Samples", help="Random pairs of a baseline and a place on the way."
+        )
+    )
+    baselines: str = param(
+        Choice(
+            NOISE,
+            options=(NOISE, GALLERY),
+            titles=("Random pixels", "Pictures of the gallery"),
+            title="Baselines",
+            help="What the image is compared with.",
+        )
+    )
+    seed: int = param(Integer(0, low=0, high=LARGEST_SEED, title="Seed", help="Which pairs are drawn."))
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """Slopes times the way are contributions; other maps stay what they are."""
+        return "contribution" if is_slope(self.base) else self.base.kind
+
+    @property
+    def degree(self) -> int:  # type: ignore[override]
+        """The law of the base holds for its mean."""
+        return self.base.degree
+
+    @property
+    def cost(self) -> int:
+        return (
+            self.samples * (self.base.cost + 1) + 1 if is_slope(self.base) else self.samples * self.base.cost
+        )
+
+    def reference(self, points: Points) -> Points:
+        mean = sum(
+            self.pair(sample, points.shape[1:])[1].astype(np.float64) for sample in range(self.samples)
+        )
+        return np.broadcast_to(np.asarray(mean / self.samples), points.shape)
+
+    def units(self, score_unit: str) -> str:
+        return super().units(score_unit) if is_slope(self.base) else self.base.units(score_unit)
+
+    def pair(self, sample: int, shape: tuple[int, ...]) -> tuple[float, Float]:
+        """Return the place on the line, 0 to 1, and the baseline (H, W, C) of one sample."""
+        height, width, channels = shape
+        draws = np.random.default_rng([self.seed, sample])
+        place = float(draws.random())
+        if self.baselines == NOISE:
+            return place, random_pixels([self.seed, sample, 1], shape)
+        names = gallery_names()
+        return place, from_gallery(names[int(draws.integers(len(names)))], (height, width, channels))
+
+    def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
+        points, slope = points.astype(np.float32, copy=False), is_slope(self.base)
+        moments = Moments(begun.state if begun else None)
+        image, below = self._scores(probe, points, begun)
+        at_once = rounds_at_once(probe, points, self.base.cost)
+        if begun and moments.count == self.samples:
+            yield self._seen(moments, image, below)
+        for first, end in spans(moments.count, self.samples, at_once):
+            pairs = [self.pair(sample, points.shape[1:]) for sample in range(first, end)]
+            ways = [points - start for _, start in pairs]
+            path = np.concatenate(
+                [start + np.float32(place) * way for (place, start), way in zip(pairs, ways, strict=True)]
+            )
+            maps = in_company(self.base, probe, path)
+            maps = maps.reshape(end - first, len(points), *maps.shape[1:])
+            for one, way in zip(maps, ways, strict=True):
+                moments.add(one.astype(np.float64) * way if slope else one)
+            if slope:
+                starts = np.stack([start for _, start in pairs])
+                for score in scores_of(probe, starts):
+                    below = below + score
+            yield self._seen(moments, image, below)
+
+    def _scores(self, probe: Probe, points: Points, begun: Sketch | None) -> tuple[Array, Array]:
+        """Return the score of the image and the sum of those of the baselines so far, both (B,)."""
+        if begun:
+            return begun.state["image"], begun.state["below"]
+        image = score_of(probe, points) if is_slope(self.base) else np.zeros(len(points))
+        return image, np.zeros(len(points))
+
+    def _seen(self, moments: Moments, image: Array, below: Array) -> Sketch:
+        whole = float((image - below / moments.count)[0])
+        facts, notes = told(self.base, whole, float(moments.mean[0].sum()))
+        state = {**moments.state, "image": image, "below": below}
+        values = np.asarray(moments.mean, np.float32)
+        return Sketch(values, moments.count, self.samples, moments.error, facts, notes, state)

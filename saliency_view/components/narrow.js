@@ -1,0 +1,9 @@
+// On a narrow screen the sidebar lies over the page: it is closed, once for each token, to show what came of it.
+let closedFor = "";
+
+function closeSidebar({ data }) {
+  if (!data || data.token === closedFor) return;
+  closedFor = data.token;
+  if (!window.matchMedia("(max-width: 767px)").matches) return;
+  document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
+}

@@ -1,0 +1,67 @@
+"""Every wrapper runs over every base, and over a wrapper again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from saliency_core.errors import SettingError
+from saliency_core.grammar import parse
+from saliency_core.methods.base import Method, Refining
+from saliency_core.paths import is_slope
+from saliency_core.probe import counted
+from saliency_core.registry import table
+from saliency_core.spec import Part, specs
+from tests.analytic import SineProbe, points, weights
+
+SHAPE = (5, 7, 3)
+METHODS = [cls() for cls in table("method").values()]
+WRAPPERS = [one for one in METHODS if isinstance(specs(one).get("base"), Part)]
+every_wrapper = pytest.mark.parametrize("wrapper", WRAPPERS, ids=lambda one: one.id)
+
+
+def short(method: Method, rounds: int = 2) -> Method:
+    """Return the same method with few rounds, and so its base."""
+    if isinstance(base := getattr(method, "base", None), Method):
+        method = replace(method, base=short(base, rounds))
+    return replace(method, **{method.rounds: rounds}) if isinstance(method, Refining) else method
+
+
+@every_wrapper
+@pytest.mark.parametrize("base", METHODS, ids=lambda one: one.id)
+def test_a_wrapper_runs_over_every_base(wrapper, base):
+    """Finite maps of the base's shape, and no more points than declared; a base without slopes may be refused.
+
+    Fewer where all images of a batch need the same score.
+    """
+    base = short(base)
+    try:
+        method = replace(short(wrapper), base=base)
+    except SettingError:
+        assert not is_slope(base)
+        return
+    probe = counted(SineProbe(weights(SHAPE), chunk=8))
+    found = method.attribute(probe, points(1, SHAPE))
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+    assert found.shape == base.attribute(SineProbe(weights(SHAPE)), points(1, SHAPE)).shape
+    assert probe.points <= method.cost
+    assert probe.points == method.cost or "expected_gradients" in base.spelling
+    assert parse("method", method.spelling) == method
+
+
+@every_wrapper
+@pytest.mark.parametrize("inner", WRAPPERS, ids=lambda one: one.id)
+def test_two_levels_deep_a_run_cut_in_the_middle_goes_on_to_the_same_bytes(wrapper, inner):
+    try:
+        method = replace(short(wrapper, 6), base=short(inner, 3))
+    except SettingError:
+        assert not is_slope(inner)
+        return
+    probe, batch = SineProbe(weights(SHAPE), chunk=8), points(1, SHAPE)
+    sketches = list(method.sketches(probe, batch))
+    *_, last = method.sketches(probe, batch, sketches[0])
+    assert last.values.tobytes() == sketches[-1].values.tobytes()
+    assert method.degree == method.base.degree * replace(method, base=parse("method", "gradient()")).degree
