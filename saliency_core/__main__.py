@@ -157,13 +157,13 @@ def _inspect(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 
 
 def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    from saliency_core.explanation import explain
+    from saliency_core.watched import watched
 
     _check_outputs(given)
     look = _look(given.look)
     model = _opened(given)
     method, pictures = _method(given)
-    made = explain(model, Path(given.image), given.target, method, how=given.fit, pictures=pictures)
+    made = watched(model, Path(given.image), given.target, method, how=given.fit, pictures=pictures)
     summary: dict[str, Any] = {
         "score": made.score,
         "units": made.units,
@@ -171,6 +171,8 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         "words": made.words,
         "shape": list(made.values.shape),
         "largest": float(abs(made.values).max()),
+        "done": made.done,
+        "total": made.total,
         "facts": dict(made.facts),
         "notes": list(made.notes),
         "seconds": round(made.seconds, 4),
@@ -192,6 +194,7 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         f"map {' x '.join(str(n) for n in made.values.shape)}, {made.units}, "
         f"largest {summary['largest']:.3g}, {made.seconds:.2f} s",
         *(f"  {one.probability or 0:6.1%}  {one.label}" for one in made.predictions[:5]),
+        *([f"stopped after {made.done} of {made.total}"] if made.done < made.total else []),
         *made.notes,
         *([made.evidence.sentence] if given.evidence and made.evidence else []),
         *(f"{one['severity']}: {one['sentence']} {one['advice']}" for one in findings),

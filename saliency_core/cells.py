@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from saliency_core.arrays import Array, Float
-from saliency_core.models.anatomy import Layer, Span
+from saliency_core.models.anatomy import SLACK, Layer, Span
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,27 @@ class Line:
 class Cells:
     """Where the cells of a map (h, w) lie on the image; None along an axis: stretched from edge to edge."""
 
+    # The theoretical middle is where a cell lies if all of its field counts alike. Networks learn otherwise:
+    # where the cells divide the image evenly, stretching lay nearer to the gradients of trained ones.
+
     rows: Line | None = None
     cols: Line | None = None
 
     @classmethod
-    def of(cls, layer: Layer) -> Cells:
-        """Return the cells of a layer, each in the middle of what it can see of the image."""
-        return cls(Line.seen(layer.field.rows), Line.seen(layer.field.cols))
+    def of(cls, layer: Layer, image: tuple[int, ...]) -> Cells:
+        """Return the cells of a layer on an image (H, W, ...).
+
+        Stretched where they divide the image evenly, as behind SAME padding; else, as behind VALID, each in
+        the middle of what it can see.
+        """
+        seen = cls.seen(layer)
+        rows, cols = (_even(span, layer.shape[axis], image[axis]) for axis, span in enumerate(_spans(layer)))
+        return cls(None if rows else seen.rows, None if cols else seen.cols)
 
     @classmethod
-    def of_pixels(cls) -> Cells:
-        """Return cells that are the pixels themselves."""
-        return cls(Line(0.0, 1.0), Line(0.0, 1.0))
+    def seen(cls, layer: Layer) -> Cells:
+        """Return the middles of what the cells of a layer can see."""
+        return cls(*map(Line.seen, _spans(layer)))
 
     def lines(self, cells: tuple[int, ...], extents: tuple[int, ...]) -> tuple[Line, Line]:
         """Return where the cells (h, w) lie on an image (H, W)."""
@@ -85,6 +94,14 @@ class Cells:
 
 
 STRETCHED = Cells()
+
+
+def _spans(layer: Layer) -> tuple[Span | None, Span | None]:
+    return layer.field.rows, layer.field.cols
+
+
+def _even(span: Span | None, cells: int, extent: int) -> bool:
+    return span is not None and abs(span.step * cells - extent) < SLACK
 
 
 def enlarged(maps: Array, height: int, width: int, cells: Cells = STRETCHED, smooth: bool = True) -> Float:

@@ -17,6 +17,7 @@ from saliency_core.probe import Probe
 from saliency_core.spec import Text, param
 
 AUTO = "auto"
+TOLD = 0.5  # pixels beside its place from which on a cell is told of
 LAYER = Text(
     AUTO,
     title="Layer",
@@ -99,7 +100,7 @@ def feature_map(probe: Probe, points: Points, name: str) -> tuple[Array, Array]:
 def cells_of(probe: Probe, name: str) -> Cells:
     """Return where the cells of a layer lie on the image."""
     layer = chosen(probe, name)
-    return STRETCHED if layer is None else Cells.of(layer)
+    return STRETCHED if layer is None else Cells.of(layer, probe.shape)
 
 
 def told(probe: Probe, name: str) -> tuple[str, ...]:
@@ -111,11 +112,17 @@ def told(probe: Probe, name: str) -> tuple[str, ...]:
     said = [
         f"Read from the layer {layer.name}: {high} x {wide} cells of {channels} channels; {_sees(layer)}."
     ]
-    away = Cells.of(layer).beside((high, wide), probe.shape[:2])
-    if away > 0.5:
+    lies, seen = Cells.of(layer, probe.shape), Cells.seen(layer)
+    away, aside = (cells.beside((high, wide), probe.shape[:2]) for cells in (lies, seen))
+    if away > TOLD:
         said.append(
             f"Each cell is drawn in the middle of what it sees: up to {away:.3g} pixels from where it would "
             "lie if the map were stretched over the image from edge to edge."
+        )
+    elif aside > TOLD:
+        said.append(
+            "The cells divide the image evenly and are drawn so; the middle of all that a cell could see "
+            f"lies up to {aside:.3g} pixels from there."
         )
     return tuple(said)
 

@@ -46,6 +46,9 @@ def _prescription(view: View, found: Sequence[Facts]) -> None:
     better = next((one["numbers"].get("better") for one in found if one["id"] == "preprocessing"), None)
     if better is None or not own_models.is_own(view.model):
         return
+    if own_models.opening() is not None:
+        st.caption("The model is being opened anew; the sidebar shows how far it is.")
+        return
     if st.button(f"Open with {better.removesuffix('()')}", icon=":material/healing:", key="prescription"):
         known = own_models.record(view.model)
         own_models.want(view.model, {**known["choices"], "preprocessing": better}, known["labels"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import PurePath
 from typing import Any
 
@@ -87,7 +89,7 @@ def _progress(wanted: dict[str, Any]) -> None:
             state.tell("model", [f"{known['name']} takes images of {channels} channels. {ARRAYS}"])
             own_models.give_up()
             st.rerun()
-        state.change(model=own_models.settle(job.result.message["card"]))
+        _show(own_models.settle(job.result.message["card"]))
         st.rerun()
     said = "Opening it was stopped." if job.error is None else f"{job.error.problem} {job.error.hint}"
     st.error(plain(said if known["name"] in said else f"{known['name']}: {said}"))
@@ -100,32 +102,47 @@ def _progress(wanted: dict[str, Any]) -> None:
         st.rerun()
 
 
+def _show(name: str) -> None:
+    """Make a model that is open the view's; a question that it cannot answer gives way to the usual one."""
+    try:
+        state.change(model=name)
+    except SaliencyError:  # opened anew with another output it may have fewer classes
+        state.change(model=name, target="")
+
+
 def _choices(name: str, now: dict[str, Any]) -> None:
     """Draw how the model is opened; nothing happens until the button is pressed."""
     given = now["choices"]
+    form = form_of(name, now)
     spelled = given.get("preprocessing", "raw()")
     ways = [id for id, cls in table("preprocessing").items() if not cls.hidden]
     affine = spelled if spelled.startswith(AFFINE) else ""
-    with st.form(f"own-{name}", border=False):
+    with st.form(f"own-{form}", border=False):
         st.selectbox(
             "Preprocessing",
             ways,
             ways.index(parse("preprocessing", spelled).id),
-            key=f"{name}-way",
+            key=f"{form}-way",
             format_func=lambda id: f"{table('preprocessing')[id].title}: {id}",
             help="What the network was trained with; the doctor says when another fits better.",
         )
-        st.text_input("Own numbers", affine, key=f"{name}-affine", placeholder=EXAMPLE, help=NUMBERS)
+        st.text_input("Own numbers", affine, key=f"{form}-affine", placeholder=EXAMPLE, help=NUMBERS)
         labels = "\n".join(now["labels"])
         st.text_area(
-            "Names of the classes", labels, key=f"{name}-labels", height=68, placeholder="one a line"
+            "Names of the classes", labels, key=f"{form}-labels", height=68, placeholder="one a line"
         )
         size = "x".join(map(str, given.get("size") or ()))
-        st.text_input("Image size", size, key=f"{name}-size", placeholder="as in the file", help=SHAPE)
+        st.text_input("Image size", size, key=f"{form}-size", placeholder="as in the file", help=SHAPE)
         with st.expander("Which input and output"):
             for field, names in offered((own_models.record(name)["card"] or {}).get("description")).items():
-                _port(name, field, names, str(given.get(field, "")))
-        st.form_submit_button("Open with these", width="stretch", on_click=_reopen, args=(name,))
+                _port(form, field, names, str(given.get(field, "")))
+        st.form_submit_button("Open with these", width="stretch", on_click=_reopen, args=(name, form))
+
+
+def form_of(name: str, now: Mapping[str, Any]) -> str:
+    """Return the key of the fields: others for other choices, so that they never show what was before."""
+    told = json.dumps([now["choices"], now["labels"]], sort_keys=True)
+    return f"{name}-{sha256(told.encode()).hexdigest()[:12]}"
 
 
 def offered(description: Mapping[str, Any] | None) -> dict[str, list[str]]:
@@ -138,15 +155,15 @@ def offered(description: Mapping[str, Any] | None) -> dict[str, list[str]]:
     return ({"signature": list(description["signatures"])} if description["signatures"] else {}) | found
 
 
-def _port(name: str, field: str, names: list[str], before: str) -> None:
+def _port(form: str, field: str, names: list[str], before: str) -> None:
     """Draw one choice as a list that takes other names, too: a file has more tensors than it proposes."""
     known = list(dict.fromkeys([*([before] if before else []), *names[:MOST]]))
-    st.selectbox(field.capitalize(), known, known.index(before) if before else None, key=f"{name}-{field}",
+    st.selectbox(field.capitalize(), known, known.index(before) if before else None, key=f"{form}-{field}",
                  placeholder=PROPOSED, accept_new_options=True, help=PORT_HELP)  # fmt: skip
 
 
-def _reopen(name: str) -> None:
-    said = {field: st.session_state.get(f"{name}-{field}") or "" for field in (*FIELDS, *PORTS)}
+def _reopen(name: str, form: str) -> None:
+    said = {field: st.session_state.get(f"{form}-{field}") or "" for field in (*FIELDS, *PORTS)}
     try:
         spelled = said["affine"] or f"{AFFINE}()" if said["way"] == AFFINE else f"{said['way']}()"
         way = parse("preprocessing", spelled).spelling

@@ -39,7 +39,7 @@ HEADS = {
         "Pointing game",
         "Energy inside",
         "IoU at the object's area",
-        "Seconds a map",
+        "CPU seconds a map",
     ),
     located.MARK: (
         "Method",
@@ -141,10 +141,10 @@ def main(words: Sequence[str] | None = None) -> int:
             count = options.count or COUNTS[model]
             seeds, looked_at = pool.submit(located.chosen, model, count).result()
             print(f"{model}: {len(seeds)} of the first {looked_at} held-out scenes have a known truth")
-            made = dict(measured(pool, model, seeds, asked))
-            text = options.document.read_text(encoding="utf-8")
-            rows = marked.merged(marked.rows_of(text, model, SCRIPT), made, known)
-            marked.update(options.document, marked.with_table(text, model, SCRIPT, HEADS[model], rows))
+            for id, made in measured(pool, model, seeds, asked):
+                text = options.document.read_text(encoding="utf-8")
+                rows = marked.merged(marked.rows_of(text, model, SCRIPT), {id: made}, known)
+                marked.update(options.document, marked.with_table(text, model, SCRIPT, HEADS[model], rows))
     return 0
 
 

@@ -13,6 +13,7 @@ import saliency.core as pair
 
 from saliency_core.arrays import Array, Float, Points
 from saliency_core.grammar import parse
+from saliency_core.segments import least_gain, regions
 from tools.oracle import GOOD, Asked, difference, oracle, ours, watched
 from tools.oracle_networks import Case
 
@@ -164,8 +165,8 @@ def grad_cam(case: Case, point: Float, index: int) -> tuple[Array, Array]:
 @oracle(
     "expected_gradients",
     f"{PAIR}, GradientSaliency",
-    """PAIR has no Expected Gradients: its gradients at the place and the baseline that ours drew for each sample,
-    times the way from baseline to image, and the mean of these.""",
+    """PAIR has no Expected Gradients: its gradients at the place and the baseline that ours drew for each
+    sample, times the way from baseline to image, and the mean of these.""",
 )
 def expected_gradients(case: Case, point: Float, index: int) -> tuple[Array, Array]:
     spelling = f"expected_gradients(samples={SAMPLES})"
@@ -183,8 +184,8 @@ def expected_gradients(case: Case, point: Float, index: int) -> tuple[Array, Arr
     "blur_ig",
     f"{PAIR}, BlurIG",
     """`rule='forward'`, which is PAIR's sum; ours is made of chords by default, whose changes add up exactly.
-    Theirs is given the image in float64: with integers it adds up in integers, and the difference of two blurs that
-    are 0.01 pixels apart loses half of float32's digits.""",
+    Theirs is given the image in float64: with integers it adds up in integers, and the difference of two
+    blurs that are 0.01 pixels apart loses half of float32's digits.""",
 )
 def blur_ig(case: Case, point: Float, index: int) -> tuple[Array, Array]:
     mine, asked = watched(case, point, index, f"blur_ig(steps={STEPS}, rule='forward')")
@@ -196,9 +197,9 @@ def blur_ig(case: Case, point: Float, index: int) -> tuple[Array, Array]:
 @oracle(
     "guided_ig",
     f"{PAIR}, GuidedIG",
-    """Black baseline. Which pixels move next is decided by comparing gradients, where the last bit can turn the
-    path; so theirs gets the gradients that ours got, which are compared by themselves above. NumPy 2.4 has no
-    `quantile(interpolation=)`, with which theirs fails: it is renamed.""",
+    """Black baseline. Which pixels move next is decided by comparing gradients, where the last bit can turn
+    the path; so theirs gets the gradients that ours got, which are compared by themselves above. NumPy 2.4
+    has no `quantile(interpolation=)`, with which theirs fails: it is renamed.""",
 )
 def guided_ig(case: Case, point: Float, index: int) -> tuple[Array, Array]:
     mine, asked = watched(case, point, index, f"guided_ig(steps={STEPS})")
@@ -215,13 +216,58 @@ SMALL = 64  # pixels: PAIR asks for every window by itself, one for almost every
 @oracle(
     "occlusion",
     f"{PAIR}, Occlusion",
-    """Black windows of 7 x 7 pixels, one pixel apart. Theirs adds up the drops of all windows over a pixel, ours is
-    their mean: theirs is divided by the number of windows.""",
+    """Black windows of 7 x 7 pixels, one pixel apart. Theirs adds up the drops of all windows over a pixel,
+    ours is their mean: theirs is divided by the number of windows.""",
     lambda case: max(case.network.shape[:2]) <= SMALL,
 )
 def occlusion(case: Case, point: Float, index: int) -> tuple[Array, Array]:
-    mine = ours(case, point, index, f"occlusion(window={WINDOW}, stride=1)")
+    mine = ours(case, point, index, f"occlusion(window={WINDOW}, stride=1, fill='black')")
     theirs = pair.Occlusion().GetMask(point, model_function(case, index), size=WINDOW, value=0)
     sides = (np.minimum(np.arange(side) + 1, np.arange(side)[::-1] + 1) for side in point.shape[:2])
     down, across = (np.minimum(side, WINDOW) for side in sides)
     return mine, theirs[..., 0] / np.outer(down, across)
+
+
+FELZENSZWALB = 224  # pixels a side: the size for which both have the same constants
+
+
+@oracle(
+    "xrai",
+    f"{PAIR}, XRAI",
+    """The whole of it on images of 224 x 224 pixels. Theirs is handed the contributions, ours from black and
+    from white, which are compared by themselves above: its own have the wrong quadrature.""",
+    lambda case: case.network.shape[:2] == (FELZENSZWALB, FELZENSZWALB),
+)
+def xrai(case: Case, point: Float, index: int) -> tuple[Array, Array]:
+    found = pair.XRAI().GetMask(point, None, base_attribution=_from_both(case, point, index))
+    return ours(case, point, index, f"xrai(base={PATH})"), found
+
+
+@oracle(
+    "xrai",
+    f"{PAIR}, XRAI with segments",
+    """On smaller images, where our segments reach less far beyond their edges and may be smaller: theirs is
+    handed our segments and the least number of pixels that one must add, so that the order of regions and
+    their means are compared.""",
+    lambda case: max(case.network.shape[:2]) < FELZENSZWALB,
+)
+def xrai_ranking(case: Case, point: Float, index: int) -> tuple[Array, Array]:
+    how = pair.XRAIParameters()
+    how.experimental_params["min_pixel_diff"] = least_gain(*point.shape[:2])
+    found = pair.XRAI().GetMask(
+        point,
+        None,
+        base_attribution=_from_both(case, point, index),
+        segments=list(regions(point)),
+        extra_parameters=how,
+    )
+    return ours(case, point, index, f"xrai(base={PATH})"), found
+
+
+PATH = f"integrated_gradients(steps={STEPS})"
+
+
+def _from_both(case: Case, point: Float, index: int) -> Array:
+    """The mean of our contributions compared with black and with white, (H, W, C) float64."""
+    spelled = [PATH.replace(")", f", baseline={name}())") for name in ("black", "white")]
+    return np.mean([ours(case, point, index, one) for one in spelled], 0, np.float64)

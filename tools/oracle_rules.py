@@ -143,3 +143,25 @@ def _named(rule: Rule) -> str:
     name = f"Oracle{rule.__name__}"
     tf.RegisterGradient(name)(lambda op, gradient: rule(op.inputs[0], op.outputs[0], gradient))
     return name
+
+
+def is_straight(case: Case) -> bool:
+    """Made of ReLUs alone, whose output is their derivative times their input; that of a ReLU6 is not."""
+    keras = case.network.keras
+    if keras is None:
+        return has_plain_relus(case)
+    return all(getattr(layer, "max_value", None) is None for layer in keras.layers)
+
+
+@oracle(
+    "lrp",
+    "Gradient times network input",
+    """The epsilon rule with epsilon 0, which in a network of ReLUs is known to be the gradient times what the
+    network takes, biases included; here the gradient of TensorFlow's own run. The other rules have no reference
+    here: they are held by the laws in their tests.""",
+    is_straight,
+)
+def lrp(case: Case, point: Float, index: int) -> tuple[Array, Array]:
+    network = case.network
+    theirs = network.gradient(point, index) * (point + np.divide(network.shift, network.scale))
+    return ours(case, point, index, "lrp(rule='epsilon', epsilon=0.0)"), theirs

@@ -81,6 +81,9 @@ class BlurIG(Refining):
     def cost(self) -> int:
         return self.steps * self.base.cost + (2 if is_slope(self.base) else 0)
 
+    def cost_on(self, probe: Probe) -> int:
+        return self.cost + self.steps * (self.base.cost_on(probe) - self.base.cost)
+
     @property
     def longer(self) -> None:
         return None
@@ -89,14 +92,14 @@ class BlurIG(Refining):
         return rounds == self.steps
 
     def reference(self, points: Points) -> Points:
-        return blurred(points, self.widest)
+        return blurred(points.astype(np.float32, copy=False), self.widest)
 
     def units(self, score_unit: str) -> str:
         return super().units(score_unit) if is_slope(self.base) else self.base.units(score_unit)
 
     def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
         points = points.astype(np.float32, copy=False)
-        at_once = rounds_at_once(probe, points, self.base.cost)
+        at_once = rounds_at_once(probe, points, self.base.cost_on(probe))
         done, total, whole = 0, np.zeros(1), np.zeros(len(points))
         if begun:
             done, total, whole = begun.done, begun.state["total"], begun.state["whole"]
@@ -113,12 +116,14 @@ class BlurIG(Refining):
                 total = total + (one.astype(np.float64) * change if is_slope(self.base) else one)
             yield self._seen(total, whole, end)
 
-    def _step(self, points: Points, step: int) -> tuple[Points, Points]:
+    def _step(self, points: Points, step: int) -> tuple[Array, Array]:
         """Return where the slope of a step is asked, and by how much the image changes towards focus."""
         width = self.widest / self.steps
         sharp = blurred(points, step * width)
         if self.rule == FORWARD:
-            return sharp, (sharp - blurred(points, step * width + NUDGE)) * np.float32(width / NUDGE)
+            wide = points.astype(np.float64)  # two blurs so close differ by less than float32 can tell
+            change = blurred(wide, step * width) - blurred(wide, step * width + NUDGE)
+            return sharp, change * (width / NUDGE)
         soft = blurred(points, (step + 1) * width)
         return (sharp + soft) / np.float32(2), sharp - soft
 
@@ -130,16 +135,17 @@ class BlurIG(Refining):
         return Sketch(values.astype(np.float32), done, self.steps, facts=facts, notes=notes, state=state)
 
 
-def blurred(points: Points, sigma: float) -> Points:
-    """Return points (B, H, W, C) blurred by a Gaussian in both directions, black all around."""
-    return np.stack([_both_ways(point, sigma) for point in points.astype(np.float32, copy=False)])
+def blurred(points: Array, sigma: float) -> Array:
+    """Return points (B, H, W, C), of their type, blurred by a Gaussian both ways, black all around."""
+    return np.stack([_both_ways(point, sigma) for point in points])
 
 
-def _both_ways(point: Points, sigma: float) -> Points:
+def _both_ways(point: Array, sigma: float) -> Array:
     """Blur a point (H, W, C) down and across; alone, so that its bits depend on no other."""
     for _ in range(2):
         size, other, channels = point.shape
-        point = (_blur(size, sigma) @ point.reshape(size, -1)).reshape(size, other, channels)
+        matrix = _blur(size, sigma).astype(point.dtype, copy=False)
+        point = (matrix @ point.reshape(size, -1)).reshape(size, other, channels)
         point = np.ascontiguousarray(point.transpose(1, 0, 2))
     return point
 
@@ -152,4 +158,4 @@ def _blur(size: int, sigma: float) -> Array:
     weights /= weights.sum()
     away = np.subtract.outer(np.arange(size), np.arange(size))
     near = np.abs(away) <= reach
-    return read_only(np.where(near, weights[np.where(near, away + reach, 0)], 0).astype(np.float32))
+    return read_only(np.where(near, weights[np.where(near, away + reach, 0)], 0.0))

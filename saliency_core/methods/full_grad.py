@@ -53,8 +53,9 @@ class FullGrad(Method):
         sizes = _laid(np.abs(shares.pixels).sum(-1, dtype=np.float64), probe, Cells())
         for layer, values in shares.biases:
             if layer.spatial:
-                total = total + _laid(values[..., 0], probe, Cells.of(layer))
-                sizes = sizes + _laid(values[..., 1], probe, Cells.of(layer))
+                cells = Cells.of(layer, probe.shape)
+                total = total + _laid(values[..., 0], probe, cells)
+                sizes = sizes + _laid(values[..., 1], probe, cells)
         facts = _facts(shares)
         shown = total if self.signed else sizes
         yield Sketch(shown.astype(np.float32), facts=facts, notes=_notes(facts, shares, probe))
@@ -67,7 +68,7 @@ class FullGrad(Method):
 def _laid(maps: Array, probe: Probe, cells: Cells) -> Array:
     """Return maps (B, h, w) over the image, (B, H, W), with the same sums."""
     height, width, _ = probe.shape
-    whole = maps.shape[1:] == (height, width) and cells in (Cells(), Cells.of_pixels())
+    whole = maps.shape[1:] == (height, width) and cells == Cells()
     return maps.astype(np.float64) if whole else spread(maps, height, width, cells)
 
 

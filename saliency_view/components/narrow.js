@@ -5,5 +5,6 @@ function closeSidebar({ data }) {
   if (!data || data.token === closedFor) return;
   closedFor = data.token;
   if (!window.matchMedia("(max-width: 767px)").matches) return;
-  document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
+  const open = document.querySelector('[data-testid="stSidebar"][data-collapsed="false"]');
+  open?.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
 }

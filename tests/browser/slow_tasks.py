@@ -58,6 +58,10 @@ def explain_task(params, arrays, report):
         "words": f"logit of {params['image_name']}",
         "recipe": recipe,
         "seconds": 0.0,
+        "done": 1,
+        "total": 1,
+        "facts": {},
+        "notes": [],
         "predictions": [{"index": 0, "label": "disc", "logit": 1.0, "probability": 1.0}],
     }
     return message, {"values": point / 255 - 0.5, "point": point}

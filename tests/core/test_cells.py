@@ -23,20 +23,30 @@ def test_a_cell_lies_in_the_middle_of_what_it_sees(span, first, step):
 
 
 def test_a_layer_without_known_fields_is_stretched():
-    assert Cells.of(Layer("a", "a:0", (2, 3, 4), "op")) == STRETCHED
+    assert Cells.of(Layer("a", "a:0", (2, 3, 4), "op"), (9, 9, 1)) == STRETCHED
+
+
+def test_cells_that_divide_an_axis_evenly_are_stretched_and_others_lie_in_the_middle_of_what_they_see():
+    """A kernel of 3, stride 2, a pad at the end, over 8 rows: 4 cells; without pads over 9 columns: 4 cells."""
+    seen = Field(Span(0, 2, 2), Span(0, 2, 2))
+    layer = Layer("a", "a:0", (4, 4, 1), "Conv2D", seen)
+    assert Cells.of(layer, (8, 9, 3)) == Cells(None, Line(1, 2))
+    assert Cells.seen(layer) == Cells(Line(1, 2), Line(1, 2))
+    assert Cells.seen(layer).beside((4, 4), (8, 8)) == 0.5
 
 
 def test_cells_without_overlap_are_those_of_stretching():
     """A pooling of 4 x 2 pixels covers the image from edge to edge."""
     pooled = Layer("a", "a:0", (3, 5, 1), "AvgPool", Field(Span(0, 3, 4), Span(0, 1, 2)))
-    assert Cells.of(pooled).lines((3, 5), (12, 10)) == STRETCHED.lines((3, 5), (12, 10))
-    assert Cells.of(pooled).beside((3, 5), (12, 10)) == 0
+    assert Cells.of(pooled, (12, 10, 3)) == STRETCHED
+    assert Cells.seen(pooled).lines((3, 5), (12, 10)) == STRETCHED.lines((3, 5), (12, 10))
+    assert Cells.seen(pooled).beside((3, 5), (12, 10)) == 0
 
 
 def test_the_distance_from_stretching_is_told_at_its_largest():
     """5 pixels, a kernel of 3 without pads: 3 cells at 1, 2, 3; stretched they would be at 1/3, 2, 11/3."""
     valid = Layer("a", "a:0", (3, 3, 1), "Conv2D", Field(Span(0, 2, 1), Span(0, 2, 1)))
-    assert Cells.of(valid).beside((3, 3), (5, 5)) == pytest.approx(2 / 3, abs=1e-15)
+    assert Cells.of(valid, (5, 5, 1)).beside((3, 3), (5, 5)) == pytest.approx(2 / 3, abs=1e-15)
 
 
 def test_pixels_between_two_middles_mix_in_proportion():

@@ -73,7 +73,13 @@ def test_chance_is_met_by_random_maps():
 
 @pytest.mark.parametrize(
     ("of", "heat"),
-    [("sensitivity", [[7, 5]]), ("signal", [[7, 5]]), ("contribution", [[0, 4]]), ("region", [[0, 4]]), ("squared", [[0, 4]])],
+    [
+        ("sensitivity", [[7, 5]]),
+        ("signal", [[7, 5]]),
+        ("contribution", [[0, 4]]),
+        ("region", [[0, 4]]),
+        ("squared", [[0, 4]]),
+    ],
 )
 def test_what_counts_as_heat_follows_the_kind(of, heat):
     values = np.array([[[-7.0, 1.0, 2.0], [5.0, -2.0, 1.0]]])

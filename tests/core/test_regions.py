@@ -19,6 +19,11 @@ class Named(PooledProbe):
     """A probe with the layers that a test gives it."""
 
     named = ()
+    shape_given = None
+
+    @property
+    def shape(self):
+        return self.shape_given or super().shape
 
     @property
     def layers(self):
@@ -68,7 +73,17 @@ def test_the_notes_name_layer_cells_and_what_a_cell_sees():
     (only,) = GradCam().notes(probe)
     assert "features: 4 x 2 cells of 6 channels" in only
     assert "a cell sees 1 x 1 pixels, one every 2 x 2" in only
-    assert GradCam().cells_on(probe) == Cells(Line(0, 2), Line(0, 2))
+    assert GradCam().cells_on(probe) == Cells(Line(0, 2), None)  # 4 cells of 2 rows, but 7; 2 of 2 columns
+
+
+def test_a_grid_drawn_evenly_tells_where_the_middles_of_its_fields_are():
+    """A kernel of 7 and stride 2 with pads at the end alone: 3 and not 0.5 is the middle of the first field."""
+    probe = probe_with((4, 2, 6))
+    (layer,) = probe.layers
+    probe.shape_given = (8, 4, 3)
+    probe.named = (replace(layer, field=Field(Span(0, 6, 2), Span(0, 1, 2))),)
+    _, aside = GradCam().notes(probe)
+    assert "up to 2.5 pixels from there" in aside
 
 
 def test_a_grid_that_is_not_that_of_the_edges_is_told():

@@ -50,7 +50,7 @@ def test_the_layer_before_the_head_is_taken_and_named() -> None:
     last = [layer for layer in model.layers if layer.spatial][-1]
     assert found.values.shape == last.shape[:2]
     assert last.name in found.notes[0]
-    assert found.cells == Cells.of(last)
+    assert found.cells == Cells.of(last, model.card.input)
 
 
 def test_grad_cam_of_a_keras_network_is_the_tape_s() -> None:
@@ -113,7 +113,7 @@ def test_score_cam_stopped_after_any_call_goes_on_bit_for_bit() -> None:
     model, image = made("digits")
     probe, point = model.probe("class_logit(3)"), model.prepare(image)[None]
     sketches = list(ScoreCam(channels=60).sketches(probe, point))
-    assert len(sketches) > 2
+    assert len(sketches) > 1
     for begun in sketches:
         *_, last = ScoreCam(channels=60).sketches(probe, point, replace(begun, total=60))
         assert last.values.tobytes() == sketches[-1].values.tobytes()
@@ -132,8 +132,17 @@ def test_smoothgrad_of_grad_cam_lies_where_grad_cam_lies() -> None:
     plain = explain(model, image, method="grad_cam")
     smooth = explain(model, image, method=parse("method", "smoothgrad(base=grad_cam(), samples=4)"))
     assert smooth.values.shape == plain.values.shape
-    assert smooth.cells == plain.cells != Cells()
+    assert smooth.cells == plain.cells
     assert not np.array_equal(smooth.values, plain.values)
+
+
+@pytest.mark.parametrize("name", ["scenes", "digits"])
+def test_xrai_parts_the_image_into_regions_of_one_value(name: str) -> None:
+    model, image = made(name)
+    found = explain(model, image, method="xrai(base=integrated_gradients(steps=8))")
+    assert found.values.shape == model.card.input[:2]
+    assert 1 < len(np.unique(found.values)) < found.values.size / 4
+    assert found.units == "logit, mean over a region"
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from saliency_core.errors import ModelError, SaliencyError
 from saliency_core.workers.private import Upload
 from saliency_view import own_models, state
 from saliency_view.facts import facts, suits
-from saliency_view.own_panel import LIMIT, LIMIT_MB, _reopen, _size, offered
+from saliency_view.own_panel import LIMIT, LIMIT_MB, _reopen, _show, _size, form_of, offered
 from saliency_view.server import MIB, UPLOAD_QUOTA
 
 CARD = {
@@ -163,9 +163,10 @@ def test_what_the_file_has_can_be_chosen_and_what_does_nothing_is_not_offered() 
 def test_what_is_not_drawn_is_not_chosen_and_what_is_typed_counts(session: dict[str, Any]) -> None:
     id = _open(brought())
     fields = {"way": "unit", "affine": "", "labels": "a\n\nb", "size": "", "output": "logits/BiasAdd "}
-    session.update({f"{id}-{field}": value for field, value in fields.items()})
-    session[f"{id}-input"] = None  # an empty list
-    _reopen(id)
+    form = form_of(id, own_models.record(id))
+    session.update({f"{form}-{field}": value for field, value in fields.items()})
+    session[f"{form}-input"] = None  # an empty list
+    _reopen(id, form)
     assert own_models.opening() == {
         "id": id,
         "choices": {
@@ -184,6 +185,29 @@ def test_the_server_takes_files_as_large_as_the_box_says() -> None:
     assert settings["server"]["maxUploadSize"] == LIMIT_MB
     assert str(LIMIT_MB) in LIMIT
     assert own_models.MOST * LIMIT_MB * MIB < UPLOAD_QUOTA  # as many as a visit keeps
+
+
+def test_the_fields_show_how_the_model_is_opened_now() -> None:
+    id = _open(brought())
+    before = form_of(id, own_models.record(id))
+    own_models.want(id, {"preprocessing": "symmetric()"}, [])  # as the doctor says, not as the fields say
+    wanted = own_models.opening()
+    assert wanted is not None
+    during = form_of(id, wanted)
+    own_models.settle(CARD)
+    assert before != during == form_of(id, own_models.record(id))
+
+
+def test_a_question_that_the_model_opened_anew_cannot_answer_gives_way() -> None:
+    _show(_open(brought()))
+    state.change(target="class_logit(3)")
+    id = state.current().model
+    own_models.want(id, {"output": "other"}, [])
+    _show(own_models.settle({**CARD, "classes": 5}))
+    assert state.current().target == "class_logit(3)"
+    own_models.want(id, {"output": "small"}, [])
+    _show(own_models.settle({**CARD, "classes": 2}))
+    assert (state.current().model, state.current().target) == (id, "top_class()")
 
 
 def test_every_opening_is_counted_so_that_a_narrow_screen_turns_to_the_page() -> None:

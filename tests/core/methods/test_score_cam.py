@@ -24,7 +24,7 @@ class Watched(PooledProbe):
 
 
 def by_hand(probe, point):
-    """The paper's algorithm for one image, channel by channel; the cells lie at every second pixel."""
+    """The paper's algorithm for one image, channel by channel; a cell lies where it looks, or evenly."""
     features = probe.at_layer(point[None], "features")[0][0]
     height, width, _ = probe.shape
     scores = []
@@ -34,12 +34,19 @@ def by_hand(probe, point):
         mask = np.zeros((height, width))
         for i in range(height):
             for j in range(width):
-                mask[i, j] = mixed(norm, i / 2, j / 2)
+                mask[i, j] = mixed(norm, *place((i, j), norm.shape, (height, width)))
         masked = mask.astype(np.float32)[None, ..., None] * point
         scores.append(float(probe.score(masked)[0]))
     largest = max(scores)
     weights = [math.exp(s - largest) for s in scores]
     return np.maximum(sum(w * features[..., k] for k, w in enumerate(weights)) / sum(weights), 0)
+
+
+def place(pixel, cells, extents):
+    """Where a pixel lies among cells that see every second one: evenly where two pixels are a cell."""
+    return [
+        max(0.0, (p - 0.5 * (2 * n == side)) / 2) for p, n, side in zip(pixel, cells, extents, strict=True)
+    ]
 
 
 def mixed(grid, row, col):
