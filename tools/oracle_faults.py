@@ -120,8 +120,8 @@ def relu_layers(cases: Cases) -> str | None:
 def _apart(case: Case, theirs: Array, plain: Array, ruled: Array) -> str:
     near, far = difference(theirs, plain), difference(ruled, theirs)
     return (
-        f"`{case.name}`: {100 * near:.1g} % of its largest value from the plain gradient, {100 * far:.0f} % from "
-        "the rule."
+        f"`{case.name}`: {100 * near:.1g} % of its largest value from the plain gradient, "
+        f"{100 * far:.0f} % from the rule."
     )
 
 
