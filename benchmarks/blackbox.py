@@ -77,7 +77,7 @@ def in_process(rounds: int, masks: int) -> dict[str, float]:
     point = model.prepare(sample(PHOTO).read())
     picture = np.rint(point).astype(np.uint8)
     point = picture.astype(np.float32)
-    occlusion, rise = f"occlusion({WINDOW}, {STRIDE}, 'black')", f"rise({masks}, {CELLS}, fill='black')"
+    occlusion, rise = f"occlusion({WINDOW}, {STRIDE}, black())", f"rise({masks}, {CELLS}, baseline=black())"
     forward = hand_written(plain)
     batch = quickest(forward, point)
     work: dict[str, Callable[[], Any]] = {
@@ -183,8 +183,8 @@ def on_workers(masks: int) -> dict[str, float]:
         table = JobTable(Pool(2, tasks="benchmarks.untrained", wall_limit_s=600))
         for name, method in {
             "first": "occlusion(32, 32)",  # both workers open the model and trace it
-            "occlusion": f"occlusion({WINDOW}, {STRIDE}, 'black')",
-            "rise": f"rise({masks}, {CELLS}, fill='black')",
+            "occlusion": f"occlusion({WINDOW}, {STRIDE}, black())",
+            "rise": f"rise({masks}, {CELLS}, baseline=black())",
         }.items():
             request = Request("explain", {**shown, "method": method}, {"image": image.pixels})
             figures[f"{name}_two_workers_s"] = timed(lambda asked=request: answered(table, asked))

@@ -7,24 +7,22 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from saliency_core.arrays import Array, Float, Points
+from saliency_core.baselines import Baseline, Mean
 from saliency_core.probe import Probe, pieces
-from saliency_core.spec import Choice, Integer
+from saliency_core.spec import Integer, Part
 
 LARGEST_SEED = 2**32 - 1
-BLUR = 0.1  # standard deviation of the blur, as a share of the shorter side
 
 Show = Callable[[Float, int], None]  # writes the image of one round into an array (H, W, C)
 
 
-def fill_choice(default: str = "mean") -> Choice:
+def hidden_pixels() -> Part:
     """Return the setting that says what stands where pixels are hidden."""
-    return Choice(
-        default,
-        options=("mean", "black", "white", "blurred"),
-        titles=("Mean colour", "Black", "White", "Blurred image"),
+    return Part(
+        Mean(),
+        of="baseline",
         title="Hidden pixels",
-        help="What stands in the place of hidden pixels: the mean colour of the image, black, white, or the "
-        "image itself, blurred.",
+        help="The image whose pixels stand in the place of hidden ones.",
     )
 
 
@@ -33,16 +31,9 @@ def seed_setting() -> Integer:
     return Integer(0, low=0, high=LARGEST_SEED, title="Seed", help="Which masks are drawn.")
 
 
-def filled(point: Float, fill: str) -> Float:
+def hidden(point: Float, baseline: Baseline) -> Float:
     """Return what is shown where an image (H, W, C) is hidden, of the same shape."""
-    if fill == "blurred":
-        from scipy.ndimage import gaussian_filter
-
-        sigma = BLUR * min(point.shape[:2])
-        return np.asarray(gaussian_filter(point, (sigma, sigma, 0)), np.float32)
-    level = {"black": 0.0, "white": 255.0}.get(fill)
-    colour = point.mean((0, 1), dtype=np.float64) if level is None else level
-    return np.broadcast_to(np.asarray(colour, np.float32), point.shape)
+    return np.asarray(baseline.of(point[None])[0], np.float32)
 
 
 def scores(probe: Probe, rounds: int, first: int, show: Show) -> Iterator[tuple[range, Array]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from saliency_core.methods.gradient import Gradient
 from saliency_core.probe import Probe
 from saliency_core.spec import Flag, Integer, Part, Real, param
 
+T = TypeVar("T")
+R = TypeVar("R")
 BRIGHTEST = 255.0
 GRADIENT = Gradient()  # what wrappers wrap unless told otherwise
 LARGEST_SEED = 2**32 - 1
@@ -48,6 +51,19 @@ def scores_of(probe: Probe, points: Points) -> Array:
     if len(points) > 1:
         return probe.score(points)
     return probe.score(np.repeat(points, 2, 0))[:1]
+
+
+def ahead(rounds: Iterable[T], make: Callable[[T], R]) -> Iterator[tuple[T, R]]:
+    """Yield each round with what is made of it, which is ready when the round before has been dealt with."""
+    waiting: deque[tuple[T, Future[R]]] = deque()
+    with ThreadPoolExecutor(1, "ahead") as thread:
+        for one in rounds:
+            waiting.append((one, thread.submit(make, one)))
+            if len(waiting) > 1:
+                first, made = waiting.popleft()
+                yield first, made.result()
+        for last, made in waiting:
+            yield last, made.result()
 
 
 def rounds_at_once(probe: Probe, points: Points, cost: int) -> int:
@@ -145,13 +161,17 @@ class Sampling(Refining):
     def cost(self) -> int:
         return self.samples * self.base.cost
 
+    def cost_on(self, probe: Probe) -> int:
+        return self.samples * self.base.cost_on(probe)
+
     def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
         moments = Moments(begun.state if begun else None)
         spread = spread_of(points, self.noise)
         facts, notes = {"noise": float(spread[0])}, self._notes(float(spread[0]))
-        at_once = rounds_at_once(probe, points, self.base.cost)
-        for first, end in spans(moments.count, self.samples, at_once):
-            maps = in_company(self.base, probe, self.noisy(points, spread, range(first, end)))
+        at_once = rounds_at_once(probe, points, self.base.cost_on(probe))
+        rounds = spans(moments.count, self.samples, at_once)
+        for (first, end), shown in ahead(rounds, lambda span: self.noisy(points, spread, range(*span))):
+            maps = in_company(self.base, probe, shown)
             for one in maps.reshape(end - first, len(points), *maps.shape[1:]):
                 moments.add(self.taken(one))
             values, error = self.found(moments)

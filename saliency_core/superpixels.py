@@ -9,13 +9,15 @@ from typing import ClassVar
 import numpy as np
 
 from saliency_core.arrays import Array, Float, Points
-from saliency_core.masking import Show, fill_choice, filled, scores, seed_setting
+from saliency_core.baselines import Baseline
+from saliency_core.masking import Show, hidden, hidden_pixels, scores, seed_setting
 from saliency_core.methods.base import Refining, Sketch
 from saliency_core.probe import Probe
 from saliency_core.spec import Integer, Real, param
 
 COLOUR_RANGE = 100.0  # of the colour space Lab, in which three channels are compared
 SMOOTHING = 1.0  # pixels of blur before superpixels are sought: one noisy pixel is none of its own
+SKETCHES = 20  # fits on the way: one takes longer than a few points of a small network
 CUTOFF = 1e-10  # of the largest eigenvalue: directions that no coalition has tried yet
 Solved = tuple[Array, Array, Mapping[str, float]]
 
@@ -55,7 +57,7 @@ class Coalitions(Refining):
             help="Small: superpixels follow the colours. Large: they are nearly squares.",
         )
     )
-    fill: str = param(fill_choice())
+    baseline: Baseline = param(hidden_pixels())
     seed: int = param(seed_setting())
 
     @property
@@ -77,13 +79,16 @@ class Coalitions(Refining):
             for regions in maps
         ]
         known = begun.state["scores"] if begun else np.zeros((len(points), 0))
+        fitted = known.shape[1]
         asked = [
             scores(probe, self.cost, known.shape[1], self._shower(*one))
             for one in zip(points, maps, drawn, strict=True)
         ]
         for steps in zip(*asked, strict=True):
             known = np.concatenate([known, np.stack([found for _, found in steps])], 1)
-            if known.shape[1] > self.fixed:
+            whole = known.shape[1] == self.cost
+            if whole or known.shape[1] - max(fitted, self.fixed) >= self.samples / SKETCHES:
+                fitted = known.shape[1]
                 yield self._sketch(maps, drawn, known)
         if begun and begun.done == self.samples:
             yield self._sketch(maps, drawn, known)
@@ -110,11 +115,11 @@ class Coalitions(Refining):
         height = len(point)
         places = np.repeat(regions, point.shape[2], 1)
         clean = point.reshape(height, -1)
-        hidden = np.array(filled(point, self.fill)).reshape(height, -1)
+        instead = np.array(hidden(point, self.baseline)).reshape(height, -1)
 
         def show(image: Float, number: int) -> None:
             flat = image.reshape(height, -1)
-            flat[:] = hidden
+            flat[:] = instead
             np.copyto(flat, clean, where=coalitions[number][places])
 
         return show

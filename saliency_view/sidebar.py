@@ -62,7 +62,7 @@ def sidebar(
 
 def _model(view: View, known: Facts) -> None:
     st.subheader("Model")
-    lines = {name: _menu_line(name) for name in (*entries(), *own_models.opened())}
+    lines = {name: _menu_line(name) for name in (*own_models.opened()[::-1], *entries())}
     names = Options(list(lines), lines.__getitem__)
     choose("Model", "model", names, view.model, lambda name: _change(model=name), bare=True)
     st.caption(plain(known.line))

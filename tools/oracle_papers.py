@@ -83,7 +83,7 @@ def score_cam(case: Case, point: Float, index: int) -> tuple[Array, Array]:
     return ours(case, point, index, f"score_cam(channels={CHANNELS}, layer={case.layer!r})"), theirs
 
 
-SHOWN = "samples=80, segments=20, fill='black'"
+SHOWN = "samples=80, segments=20, baseline=black()"
 
 
 @oracle(
@@ -136,7 +136,7 @@ MASKS = 60
     mask, over p. With `centred=False` as in the paper; by default ours takes the mean score out.""",
 )
 def rise(case: Case, point: Float, index: int) -> tuple[Array, Array]:
-    spelling = f"rise(masks={MASKS}, fill='black', centred=False)"
+    spelling = f"rise(masks={MASKS}, baseline=black(), centred=False)"
     method = parse("method", spelling)
     masks = [method.mask(number, *point.shape[:2]).astype(np.float64) for number in range(MASKS)]
     scores = [case.network.score(mask[..., None] * point, index) for mask in masks]

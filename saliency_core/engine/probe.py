@@ -23,6 +23,7 @@ from saliency_core.targets import OUTPUT, Question, TopClass
 
 HALF_RELUS = ("hard sigmoid",)  # made of a ReLU6, and no rectifier
 MOST_LANES = 2
+CALLS = 2  # in each lane before anybody looks up: between rounds a core may stand idle
 NO_DOUBLE = (ValueError, TypeError, NotImplementedError, SaliencyError, RuntimeError)
 
 
@@ -77,7 +78,7 @@ class EngineProbe:
         self.question = question
         self.shape = compiled.frozen.shape
         self.rows = chunk_for(compiled.anatomy)
-        self.chunk = self.rows * lanes()
+        self.chunk = self.rows * (1 if lanes() == 1 else lanes() * CALLS)
         self.tensors = tuple(question.seeds)
         self._seeds = [seed[None] for seed in question.seeds.values()]
 

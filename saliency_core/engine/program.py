@@ -172,6 +172,11 @@ def _derivative(tensors: Sequence[Any], wanted: Any, seeds: Sequence[Any], form:
         found = tf.gradients(tensors, wanted, grad_ys=_seeds_for(tensors, seeds))[0]
     except LookupError as problem:
         raise ModelError(f"The network cannot be differentiated: {str(problem)[:200]}") from problem
+    if found is None and form.kind == "layer":
+        raise ModelError(
+            f"What is explained does not depend on {form.at} in a differentiable way.",
+            "Choose a layer between the image and what is explained, or layer='auto'.",
+        )
     if found is None:
         raise ModelError(
             f"{form.tensors[0] if form.tensors else 'The score'} does not depend on the image in a "

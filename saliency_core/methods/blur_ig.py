@@ -81,6 +81,9 @@ class BlurIG(Refining):
     def cost(self) -> int:
         return self.steps * self.base.cost + (2 if is_slope(self.base) else 0)
 
+    def cost_on(self, probe: Probe) -> int:
+        return self.cost + self.steps * (self.base.cost_on(probe) - self.base.cost)
+
     @property
     def longer(self) -> None:
         return None
@@ -96,7 +99,7 @@ class BlurIG(Refining):
 
     def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
         points = points.astype(np.float32, copy=False)
-        at_once = rounds_at_once(probe, points, self.base.cost)
+        at_once = rounds_at_once(probe, points, self.base.cost_on(probe))
         done, total, whole = 0, np.zeros(1), np.zeros(len(points))
         if begun:
             done, total, whole = begun.done, begun.state["total"], begun.state["whole"]

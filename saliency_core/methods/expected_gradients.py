@@ -80,6 +80,9 @@ class ExpectedGradients(Refining):
             self.samples * (self.base.cost + 1) + 1 if is_slope(self.base) else self.samples * self.base.cost
         )
 
+    def cost_on(self, probe: Probe) -> int:
+        return self.cost + self.samples * (self.base.cost_on(probe) - self.base.cost)
+
     def reference(self, points: Points) -> Points:
         mean = sum(
             self.pair(sample, points.shape[1:])[1].astype(np.float64) for sample in range(self.samples)
@@ -103,7 +106,7 @@ class ExpectedGradients(Refining):
         points, slope = points.astype(np.float32, copy=False), is_slope(self.base)
         moments = Moments(begun.state if begun else None)
         image, below = self._scores(probe, points, begun)
-        at_once = rounds_at_once(probe, points, self.base.cost)
+        at_once = rounds_at_once(probe, points, self.base.cost_on(probe))
         if begun and moments.count == self.samples:
             yield self._seen(moments, image, below)
         for first, end in spans(moments.count, self.samples, at_once):

@@ -85,6 +85,9 @@ class GuidedIG(Refining):
     def cost(self) -> int:
         return self.steps * self.base.cost + 2
 
+    def cost_on(self, probe: Probe) -> int:
+        return self.steps * self.base.cost_on(probe) + 2
+
     @property
     def longer(self) -> None:
         return None
@@ -104,7 +107,7 @@ class GuidedIG(Refining):
         else:
             done, at, total = 0, start.copy(), np.zeros(points.shape)
             whole = score_of(probe, points) - score_of(probe, start.astype(np.float32))
-        between = rounds_at_once(probe, points, self.base.cost)
+        between = rounds_at_once(probe, points, self.base.cost_on(probe))
         if done == self.steps:
             yield self._seen(total, at, whole, done)
         for step in range(done, self.steps):

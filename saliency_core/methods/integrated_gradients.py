@@ -101,6 +101,9 @@ class IntegratedGradients(Refining):
     def cost(self) -> int:
         return self.steps * self.base.cost + (2 if is_slope(self.base) else 0)
 
+    def cost_on(self, probe: Probe) -> int:
+        return self.cost + self.steps * (self.base.cost_on(probe) - self.base.cost)
+
     @property
     def longer(self) -> Self | None:
         return super().longer if self.rule == MIDPOINT else None
@@ -128,7 +131,7 @@ class IntegratedGradients(Refining):
     def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
         points = points.astype(np.float32, copy=False)
         start = self.baseline.of(points)
-        way, at_once = points - start, rounds_at_once(probe, points, self.base.cost)
+        way, at_once = points - start, rounds_at_once(probe, points, self.base.cost_on(probe))
         mean = WeightedMean(begun.state if begun else None)
         whole = begun.state["whole"] if begun else self._whole(probe, points, start)
         done, steps = 0, self.steps

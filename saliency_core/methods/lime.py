@@ -21,7 +21,7 @@ from saliency_core.superpixels import Coalitions, Solved, weighted_ridge
     cites=("ribeiro2016", "achanta2012"),
     formula="weights w that minimise sum of kernel * (score - w . shown - constant)^2 + ridge * |w|^2",
     misleads="A straight sum is fitted to a network that is none: see how much of the spread it explains. "
-    "Other superpixels, another kernel width or fill give another map, and no superpixel is smaller than "
+    "Other superpixels, another kernel width or baseline give another map, and no superpixel is smaller than "
     "its map.",
 )
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from saliency_core.arrays import Array, Float, Points
-from saliency_core.masking import Show, fill_choice, filled, scores
+from saliency_core.baselines import Baseline
+from saliency_core.masking import Show, hidden, hidden_pixels, scores
 from saliency_core.methods.base import Refining, Sketch
 from saliency_core.probe import Probe
 from saliency_core.registry import register
@@ -65,7 +66,7 @@ class Occlusion(Refining):
             help="From one window to the next; 0 for half a window. No more than the window.",
         )
     )
-    fill: str = param(fill_choice())
+    baseline: Baseline = param(hidden_pixels())
 
     @property
     def cost(self) -> int:
@@ -126,13 +127,13 @@ class Occlusion(Refining):
         return high, wide, min(self.stride or max(1, side // 2), high, wide)
 
     def _shower(self, point: Float, windows: list[Window]) -> Show:
-        hidden = filled(point, self.fill)
+        instead = hidden(point, self.baseline)
 
         def show(image: Float, number: int) -> None:
             image[:] = point
             if number:
                 window = windows[number - 1]
-                image[window] = hidden[window]
+                image[window] = instead[window]
 
         return show
 

@@ -10,7 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from saliency_core.arrays import Array, Float, Points, read_only
-from saliency_core.masking import Show, fill_choice, filled, scores, seed_setting
+from saliency_core.baselines import Baseline
+from saliency_core.masking import Show, hidden, hidden_pixels, scores, seed_setting
 from saliency_core.methods.base import Refining, Sketch
 from saliency_core.probe import Probe
 from saliency_core.registry import register
@@ -24,7 +25,7 @@ from saliency_core.spec import Flag, Integer, Real, param
     kind="region",
     group="Black box",
     cites=("petsiuk2018",),
-    formula="mean of (score(mask * image + (1 - mask) * fill) - mean score) * mask / p",
+    formula="mean of (score(mask * image + (1 - mask) * baseline) - mean score) * mask / p",
     misleads="A mean over random masks: with few of them most of what the map shows is chance, which the "
     "standard error tells. It is as coarse as the cells, and masked images look like none that the network "
     "was trained on.",
@@ -51,7 +52,7 @@ class Rise(Refining):
     p: float = param(
         Real(0.5, low=0.05, high=0.95, step=0.05, title="Part shown", help="Chance of a cell to be seen.")
     )
-    fill: str = param(fill_choice())
+    baseline: Baseline = param(hidden_pixels())
     centred: bool = param(
         Flag(True, title="Compare with the mean", help="Take the mean score out; the paper leaves it in.")
     )
@@ -93,15 +94,15 @@ class Rise(Refining):
 
     def _shower(self, point: Float, drawn: dict[int, Float]) -> Show:
         height, width, channels = point.shape
-        hidden = np.array(filled(point, self.fill)).reshape(height, -1)
-        shown = point.reshape(height, -1) - hidden
+        instead = np.array(hidden(point, self.baseline)).reshape(height, -1)
+        shown = point.reshape(height, -1) - instead
 
         def show(image: Float, number: int) -> None:
             if number not in drawn:
                 drawn[number] = self.mask(number, height, width, channels)
             flat = image.reshape(height, -1)
             np.multiply(shown, drawn[number], out=flat)
-            flat += hidden
+            flat += instead
 
         return show
 

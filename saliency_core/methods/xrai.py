@@ -70,7 +70,7 @@ class Xrai(Method):
         named = " and ".join(base.spelling for base in self._bases())
         return (
             f"Each pixel shows the mean of {named} over the region it came with; a region came only while it "
-            f"added {least_gain(height, width)} pixels or more.",
+            f"added {least_gain(height, width)} or more pixels.",
         )
 
     def attribute(self, probe: Probe, points: Points) -> Values:

@@ -48,7 +48,11 @@ def test_counting_changes_no_number():
     assert np.array_equal(probe.score(batch), base.score(batch))
     for found, wanted in zip(probe.at_layer(batch, "pixels"), base.at_layer(batch, "pixels"), strict=True):
         assert np.array_equal(found, wanted)
-    assert probe.points == 21
+    found, wanted = probe.shares(batch), base.shares(batch)
+    assert np.array_equal(found.pixels, wanted.pixels)
+    assert np.array_equal(found.score, wanted.score)
+    assert probe.layers == base.layers
+    assert probe.points == 28
 
 
 def test_work_comes_in_chunks_and_each_is_reported():

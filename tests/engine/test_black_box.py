@@ -48,7 +48,7 @@ def test_a_stopped_occlusion_goes_on_to_the_same_bytes(name):
 def test_occlusion_on_a_model_of_one_fixed_batch_is_the_plain_forward():
     """The drop is what two forward passes differ by, to float32."""
     model, image = open_model("digits"), sample("digit_3").read()
-    found = explain(model, image, method="occlusion(window=28, stride=28, fill='black')")
+    found = explain(model, image, method="occlusion(window=28, stride=28, baseline=black())")
     point = model.prepare(image)
     clean, hidden = (model.head_values(one[None])[0][0] for one in (point, np.zeros_like(point)))
     best = int(clean.argmax())

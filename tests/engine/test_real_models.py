@@ -100,3 +100,25 @@ def test_answers_are_those_of_keras(name: str) -> None:
     ]
     # float32 through a deep network, folded and unfolded
     np.testing.assert_allclose(ours, answers, rtol=0, atol=1e-4 * np.abs(answers).max())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "method",
+    ["grad_cam", "grad_cam_pp", "hires_cam", "layer_cam", "score_cam(channels=24)", "full_grad",
+     "xrai(base=gradient_x_input())"],
+)  # fmt: skip
+def test_a_real_network_has_a_map_of_regions(name: str, method: str) -> None:
+    model, one = opened(name), images_for(name)[0]
+    found = explain(model, REAL / one["file"], method=method)
+    assert found.values.ndim == 2
+    assert found.values.any()
+    assert found.notes
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_score_of_a_real_network_is_shared_out_whole(name: str) -> None:
+    """Piecewise linear, so nothing is left but what float32 loses."""
+    facts = explain(opened(name), REAL / images_for(name)[0]["file"], method="full_grad").facts
+    largest = max(abs(facts[part]) for part in ("score", "pixels", "biases", "placeless"))
+    assert abs(facts["gap"]) < 1e-4 * largest

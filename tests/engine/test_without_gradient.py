@@ -72,7 +72,7 @@ def test_what_cannot_be_traced_is_tried_once():
 
 def test_a_drop_of_an_occluded_window_is_what_keras_answers():
     model, ours, image = opened("rounded")
-    found = explain(ours, image, "class_probability(2)", "occlusion(window=6, stride=6, fill='black')")
+    found = explain(ours, image, "class_probability(2)", "occlusion(window=6, stride=6, baseline=black())")
     for top in (0, 6):
         for left in (0, 6):
             hidden = image.copy()

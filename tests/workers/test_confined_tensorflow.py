@@ -12,7 +12,7 @@ from saliency_core.models.opening import BUNDLED
 from saliency_core.workers.jobs import JobTable, Request
 from saliency_core.workers.private import PrivateLimits
 from saliency_core.workers.remote import Remote
-from tests.workers.conftest import toy_pool
+from tests.workers.conftest import toy_pool, until
 
 TASKS = "tests.workers.toys_tensorflow"
 pytestmark = [
@@ -88,3 +88,12 @@ def test_the_real_tasks_give_the_same_numbers_inside_and_outside():
         assert shared.message["score"] == confined.message["score"]
         assert shared.arrays["values"].any()
         assert [worker.state for worker in pool.status().private] == ["ready"]
+        assert pool.wait_ready(120)
+        pool.stand_by()  # one that has loaded TensorFlow before there was a model to read
+        assert until(lambda: pool.status().standby.state == "ready", 120)
+        waiting = pool.status().standby.pid
+        later = pool.uploads.keep((BUNDLED / "digits.pb").read_bytes(), "pb")
+        job = table.submit(("s2", "map"), Request("explain", asked, {"image": image}, upload=later))
+        assert job.wait(120)
+        assert waiting in [worker.pid for worker in pool.status().private]
+        assert np.array_equal(job.result.arrays["values"], shared.arrays["values"])

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from saliency_core.errors import SettingError
+from saliency_core.grammar import parse
 from saliency_core.workers.report import Report
-from saliency_core.workers.tasks import TASKS
+from saliency_core.workers.tasks import PICTURE, TASKS
 
 IMAGE = {"image": np.ones((4, 4, 1), np.uint8)}
 PARAMS = {"model": "conv4x4", "image_name": "ones", "image_digest": "0" * 64, "method": "gradient()"}
@@ -53,3 +55,18 @@ def test_every_task_asks_once_for_patience():
         TASKS[name](params, arrays, report)
         assert len(report.asked) == 1, name
         assert report.asked[0] >= 60
+
+
+@pytest.mark.engine
+def test_another_picture_travels_as_an_array_named_by_its_digest():
+    digest = "ab" * 32
+    method = f"integrated_gradients(steps=2, baseline=picture('{digest}'))"
+    params = {**PARAMS, "target": SEED, "method": method}
+    other = np.full((4, 4, 1), 7, np.uint8)
+    with pytest.raises(SettingError, match="no picture"):
+        TASKS["explain"](params, IMAGE, Report(TASKS))
+    message, found = TASKS["explain"](params, {**IMAGE, f"{PICTURE}{digest}": other}, Report(TASKS))
+    assert message["recipe"]["method"] == parse("method", method).spelling
+    # the kernel is linear: each pixel adds its slope times (1 - 7)
+    _, plain = TASKS["explain"]({**params, "method": "gradient()"}, IMAGE, Report(TASKS))
+    assert np.allclose(found["values"], -6 * plain["values"], rtol=1e-6)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from saliency_core.masking import filled
+from saliency_core.baselines import Black, Mean, White
+from saliency_core.masking import hidden
 from saliency_core.methods.occlusion import Occlusion
 from saliency_core.probe import counted
 from tests.analytic import LinearProbe, StepProbe, points, weights
@@ -12,7 +13,7 @@ SHAPE = (23, 31, 3)
 def by_hand(method, given, point):
     """The drop of every window on its own, on a linear score, averaged pixel by pixel."""
     height, width = point.shape[:2]
-    share = (given * (point - filled(point, method.fill).astype(np.float64))).sum(-1)
+    share = (given * (point - hidden(point, method.baseline).astype(np.float64))).sum(-1)
     drops, cover = np.zeros((height, width)), np.zeros((height, width))
     for rows, columns in method.windows(height, width):
         drops[rows, columns] += share[rows, columns].sum()
@@ -21,11 +22,11 @@ def by_hand(method, given, point):
     return drops / cover
 
 
-@pytest.mark.parametrize("fill", ["black", "white", "mean"])
+@pytest.mark.parametrize("baseline", [Black(), White(), Mean()])
 @pytest.mark.parametrize(("window", "stride"), [(0, 0), (5, 2), (6, 6), (16, 8), (1, 1), (200, 0)])
-def test_a_linear_score_falls_by_what_the_window_hides(window, stride, fill):
-    method, given, batch = Occlusion(window, stride, fill), weights(SHAPE), points(2, SHAPE)
-    if fill == "mean":  # a mean that float32 holds, so that every sum is exact
+def test_a_linear_score_falls_by_what_the_window_hides(window, stride, baseline):
+    method, given, batch = Occlusion(window, stride, baseline), weights(SHAPE), points(2, SHAPE)
+    if baseline == Mean():  # a mean that float32 holds, so that every sum is exact
         batch[:] = np.where(batch > 127, 192, 64)
         batch[:, 0::2], batch[:, 1::2] = 192, 64
         batch[:, -1, 0::2], batch[:, -1, 1::2], batch[:, -1, -1] = 192, 64, 128

@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
+from saliency_core.baselines import Black
 from saliency_core.methods.rise import Rise, stretch
 from tests.analytic import LinearProbe, SineProbe, points, weights
 
@@ -22,7 +23,7 @@ def every_mask(method, height, width):
 
 
 def expected(method, given, point):
-    """The exact expectation on a linear score whose fill is black, over every mask there is."""
+    """The exact expectation on a linear score whose baseline is black, over every mask there is."""
     total, mean, first = np.zeros(point.shape[:2]), 0.0, np.zeros(point.shape[:2])
     for chance, mask in every_mask(method, *point.shape[:2]):
         score = (given * point * mask[..., None]).sum()
@@ -35,7 +36,7 @@ def expected(method, given, point):
 @pytest.mark.parametrize("centred", [True, False])
 @pytest.mark.parametrize("p", [0.5, 0.3])
 def test_a_linear_score_gives_the_exact_expectation_within_the_standard_error(p, centred):
-    method = Rise(4000, cells=2, p=p, fill="black", centred=centred, seed=5)
+    method = Rise(4000, cells=2, p=p, baseline=Black(), centred=centred, seed=5)
     given, batch = weights(SHAPE), points(1, SHAPE)
     *_, last = method.sketches(LinearProbe(given, chunk=100), batch)
     away = (last.values[0] - expected(method, given, batch[0])) / last.error[0]
@@ -45,7 +46,7 @@ def test_a_linear_score_gives_the_exact_expectation_within_the_standard_error(p,
 
 def test_the_expectation_by_enumeration_is_the_covariance_by_algebra():
     """Cov(score, mask) / p of a linear score: every cell has variance p(1 - p) and knows of no other."""
-    method, given, point = Rise(cells=2, p=0.3, fill="black"), weights(SHAPE), points(1, SHAPE)[0]
+    method, given, point = Rise(cells=2, p=0.3, baseline=Black()), weights(SHAPE), points(1, SHAPE)[0]
     share, wanted = (given * point).sum(-1), np.zeros(SHAPE[:2])
     down, across = (stretch(2, side).astype(np.float64) for side in SHAPE[:2])
     for top, left in itertools.product(range(3), range(4)):

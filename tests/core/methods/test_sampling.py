@@ -12,7 +12,7 @@ from saliency_core.methods.base import Method
 from saliency_core.methods.smoothgrad import SmoothGrad
 from saliency_core.methods.smoothgrad_squared import SmoothGradSquared
 from saliency_core.methods.vargrad import VarGrad
-from saliency_core.sampling import Moments, in_company, spans
+from saliency_core.sampling import Moments, ahead, in_company, spans
 from tests.analytic import QuadraticProbe, SineProbe, points, weights
 
 SHAPE = (5, 7, 3)
@@ -173,6 +173,20 @@ def test_rounds_cover_everything_once_and_leave_none_alone(done, total, at_once)
     assert [first for first, _ in found] == [done, *(end for _, end in found[:-1])]
     assert found[-1][1] == total
     assert all(end - first > 1 for first, end in found) or total - done == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_what_is_made_ahead_comes_in_order_and_is_one_round_ahead(count):
+    made = []
+    for seen, (one, found) in enumerate(ahead(range(count), lambda one: made.append(one) or 2 * one)):
+        assert (one, found) == (seen, 2 * seen)
+        assert len(made) <= seen + 2
+    assert made == list(range(count))
+
+
+def test_what_fails_ahead_fails_here():
+    with pytest.raises(ZeroDivisionError):
+        list(ahead([1, 0], lambda one: 1 // one))
 
 
 def test_no_point_is_asked_alone():

@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from saliency_core.masking import filled
+from saliency_core.baselines import Black, Blurred, Mean, White
+from saliency_core.masking import hidden
 from saliency_core.methods.kernel_shap import KernelShap
 from saliency_core.methods.lime import Lime
 from saliency_core.superpixels import shapley, superpixels, weighted_ridge
@@ -81,14 +82,14 @@ def test_sampled_kernel_shap_is_right_within_its_standard_error():
     assert np.abs(np.mean(away, 0)).max() < 4 / math.sqrt(40)
 
 
-@pytest.mark.parametrize("fill", ["black", "white", "mean", "blurred"])
-def test_kernel_shap_of_a_linear_score_is_each_superpixel_s_own_share(fill):
+@pytest.mark.parametrize("baseline", [Black(), White(), Mean(), Blurred()])
+def test_kernel_shap_of_a_linear_score_is_each_superpixel_s_own_share(baseline):
     given, batch = weights(SHAPE), points(2, SHAPE)
-    method = KernelShap(200, 20, fill=fill)
+    method = KernelShap(200, 20, baseline=baseline)
     *_, last = method.sketches(LinearProbe(given, chunk=10), batch)
     for found, point in zip(last.values, batch, strict=True):
         regions = superpixels(point, 20, 20.0)
-        share = (given * (point - filled(point, fill).astype(np.float64))).sum(-1)
+        share = (given * (point - hidden(point, baseline).astype(np.float64))).sum(-1)
         exact = np.bincount(regions.ravel(), share.ravel())
         assert len(exact) > 5
         assert np.allclose(found, exact[regions], rtol=1e-5, atol=1e-5 * np.abs(exact).max())
@@ -109,7 +110,7 @@ def test_kernel_shap_adds_up_even_after_a_few_samples_of_a_bent_score():
     probe, batch = MixedProbe(weights(SHAPE), chunk=7), points(1, SHAPE)
     regions = superpixels(batch[0], 50, 20.0)
     first = np.unique(regions, return_index=True)[1]
-    whole = float(np.diff(probe.score(np.stack([filled(batch[0], "mean"), batch[0]])))[0])
+    whole = float(np.diff(probe.score(np.stack([hidden(batch[0], Mean()), batch[0]])))[0])
     for sketch in KernelShap(100).sketches(probe, batch):
         assert sketch.facts["whole"] == pytest.approx(whole, rel=1e-9)
         shares = sketch.values[0].ravel()[first].astype(np.float64)
@@ -133,7 +134,7 @@ def test_lime_is_the_ridge_of_scikit_learn():
 
 def test_lime_of_a_linear_score_is_each_superpixel_s_share_when_nothing_holds_it_small():
     given, batch = weights(SHAPE), points(1, SHAPE)
-    *_, last = Lime(300, 20, fill="black", ridge=1e-6).sketches(LinearProbe(given, chunk=50), batch)
+    *_, last = Lime(300, 20, baseline=Black(), ridge=1e-6).sketches(LinearProbe(given, chunk=50), batch)
     regions = superpixels(batch[0], 20, 20.0)
     exact = np.bincount(regions.ravel(), (given * batch[0]).sum(-1).ravel())
     assert np.allclose(last.values[0], exact[regions], rtol=1e-4, atol=1e-5 * np.abs(exact).max())
@@ -177,7 +178,7 @@ def test_superpixels_are_numbered_from_zero_and_one_colour_is_one_map(channels):
 @pytest.mark.parametrize("method", [Lime(20), KernelShap(20)])
 def test_an_image_that_is_one_superpixel(method):
     probe, batch = LinearProbe(np.ones((1, 1, 1))), np.full((1, 1, 1, 1), 60, np.float32)
-    found = type(method)(20, fill="black").attribute(probe, batch)
+    found = type(method)(20, baseline=Black()).attribute(probe, batch)
     assert np.isfinite(found).all()
     if isinstance(method, KernelShap):
         assert found == 60
