@@ -17,7 +17,7 @@ from saliency_core.spec import Integer, Real, param
 
 COLOUR_RANGE = 100.0  # of the colour space Lab, in which three channels are compared
 SMOOTHING = 1.0  # pixels of blur before superpixels are sought: one noisy pixel is none of its own
-SKETCHES = 40  # fits on the way: one takes longer than a few points of a small network
+SKETCHES = 20  # fits on the way: one takes longer than a few points of a small network
 CUTOFF = 1e-10  # of the largest eigenvalue: directions that no coalition has tried yet
 Solved = tuple[Array, Array, Mapping[str, float]]
 

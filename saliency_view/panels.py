@@ -194,8 +194,10 @@ def sentence(made: Attribution, *, final: bool = True) -> str:
         top = made.predictions[0]
         sure = "" if top.probability is None else f" ({100 * top.probability:.1f} %)"
         said = f"The network says **{plain(top.label)}**{plain(sure)}. "
-    if not final or made.values.ndim != 3 or not made.values.any():
+    if not final or not made.values.any():
         return said
+    if made.values.ndim == 2:
+        return said + _strongest_area(made)
     row, col, channel = (int(n) for n in np.unravel_index(np.abs(made.values).argmax(), made.values.shape))
     value = float(made.values[row, col, channel])
     names = CHANNELS.get(made.values.shape[2])
@@ -211,6 +213,16 @@ def sentence(made: Attribution, *, final: bool = True) -> str:
         )
     value_text = f"{number_text(value)} {made.units}"
     return said + plain(f"The largest value of the map is {place}: {value_text}, for the {made.words}.")
+
+
+def _strongest_area(made: Attribution) -> str:
+    """Return where a coarse map is largest, in pixels of the image."""
+    row, col = (int(n) for n in np.unravel_index(np.abs(made.values).argmax(), made.values.shape))
+    lines = made.cells.lines(made.values.shape, made.point.shape[:2])
+    places = [line.first + line.step * cell for line, cell in zip(lines, (row, col), strict=True)]
+    at = [round(min(max(place, 0), end - 1)) for place, end in zip(places, made.point.shape[:2], strict=True)]
+    value = f"{number_text(float(made.values[row, col]))} {made.units}"
+    return plain(f"The map is largest around row {at[0]}, column {at[1]}: {value}, for the {made.words}.")
 
 
 def predictions(made: Attribution, key: str) -> None:

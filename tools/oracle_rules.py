@@ -48,8 +48,9 @@ def guided_by_pair(case: Case, point: Float, index: int) -> tuple[Array, Array]:
         pixels = graph.get_tensor_by_name(f"{source_of(case.network.graph)}:0")
         logit = graph.get_tensor_by_name(case.model.head.logits)[0, index]
         theirs = GuidedBackprop(graph, session, logit, pixels, str(Path(folder.name) / "saved"))
-        found = theirs.GetMask(point, feed_dict={})
-    return ours(case, point, index, "guided_backprop()"), found
+        taken = point * np.float32(case.network.scale) + np.float32(case.network.shift)
+        found = theirs.GetMask(taken, feed_dict={})
+    return ours(case, point, index, "guided_backprop()"), found * case.network.scale
 
 
 @oracle(
@@ -157,8 +158,8 @@ def is_straight(case: Case) -> bool:
     "lrp",
     "Gradient times network input",
     """The epsilon rule with epsilon 0, which in a network of ReLUs is known to be the gradient times what the
-    network takes, biases included; here the gradient of TensorFlow's own run. The other rules have no reference
-    here: they are held by the laws in their tests.""",
+    network takes, biases included; here the gradient of TensorFlow's own run. The other rules have no
+    reference here: they are held by the laws in their tests.""",
     is_straight,
 )
 def lrp(case: Case, point: Float, index: int) -> tuple[Array, Array]:

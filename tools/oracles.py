@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 from saliency_core.registry import table  # noqa: E402
 from tools import marked, oracle_networks, oracle_pair, oracle_papers, oracle_rules  # noqa: E402
 from tools.oracle import GOOD, ORACLES, Oracle  # noqa: E402
+from tools.oracle_faults import FAULTS  # noqa: E402
 
 if importlib.util.find_spec("tf_keras_vis"):
     from tools import oracle_tkv  # noqa: F401
@@ -30,6 +31,7 @@ DOCUMENT = ROOT / "docs" / "oracles.md"
 SCRIPT = "tools/oracles.py"
 DIFFERENCES = ("Method", "Reference", "Model", "Largest difference", "At kinks", "With the same gradients")
 CONVENTIONS = ("Method", "Reference", "What was aligned, and what differs")
+FAULTY = ("Reference", "What it does", "Measured", "What ours was compared with")
 ALONE = ("Method", "What holds it instead")
 
 
@@ -71,6 +73,22 @@ def alone() -> Iterable[marked.Row]:
             yield id, f"{held}, and the suite for every method"
 
 
+def faults() -> Iterable[marked.Row]:
+    """Yield a row for each fault of a reference that the models at hand show."""
+    cases = {case.name: case for case in oracle_networks.cases()}
+    for one in FAULTS:
+        if (measured := one.measured(cases)) is not None:
+            print(f"{one.reference} | {measured}", flush=True)
+            yield one.reference, one.what, measured, one.instead
+
+
+def with_faults(text: str, made: Iterable[marked.Row]) -> str:
+    """Return the document with rows just made, and those that could not be made as they were."""
+    known = {row[0]: row for row in (*marked.rows_in(text, "faults", SCRIPT), *made)}
+    rows = [known[one.reference] for one in FAULTS if one.reference in known]
+    return marked.with_table(text, "faults", SCRIPT, FAULTY, rows)
+
+
 def written(text: str, made: Sequence[marked.Row]) -> str:
     """Return the document with rows just made, rows of other methods as they were, and the other tables."""
     known = {tuple(row[:3]): row for row in (*marked.rows_in(text, "differences", SCRIPT), *made)}
@@ -85,10 +103,16 @@ def written(text: str, made: Sequence[marked.Row]) -> str:
 
 def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--only", action="append", choices=registered(), help="this method alone")
+    parser.add_argument(
+        "--only", action="append", choices=[*registered(), "faults"], help="this method alone, or the faults"
+    )
     parser.add_argument("--document", type=Path, default=DOCUMENT, help="where the tables are")
     options = parser.parse_args(words)
     asked = options.only or registered()
+    if not options.only or "faults" in options.only:
+        shown = list(faults())
+        text = options.document.read_text(encoding="utf-8")
+        marked.update(options.document, with_faults(text, shown))
     made = list(differences(one for one in ORACLES if one.method in asked))
     text = options.document.read_text(encoding="utf-8")
     marked.update(options.document, written(text, made))

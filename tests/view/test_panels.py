@@ -115,6 +115,18 @@ def test_the_photo_is_the_point_as_bytes() -> None:
     assert panels.photo_of(many).shape == (2, 2, 1)
 
 
+def test_the_sentence_tells_where_a_coarse_map_is_largest() -> None:
+    values = np.zeros((2, 2), np.float32)
+    values[1, 0] = 0.25
+    point = np.zeros((8, 12, 3), np.float32)
+    one = replace(made(spike(1.0), kind="region"), values=values, point=point, units="logit")
+    said = panels.sentence(one).replace("\\", "")
+    assert said.endswith("The map is largest around row 6, column 2: 0.25 logit, for the logit of class 1.")
+    placed = replace(one, cells=Cells(Line(1, 3), Line(2, 5)))
+    assert "row 4, column 2:" in panels.sentence(placed).replace("\\", "")
+    assert panels.sentence(one, final=False).replace("\\", "") == "The network says **cross** (87.5 %). "
+
+
 def test_the_sentence_tells_the_largest_value_with_sign_and_place() -> None:
     said = panels.sentence(made(spike(-0.0125))).replace("\\", "")
     assert said == (
