@@ -34,8 +34,9 @@ class LayerwiseRelevance(Method):
     their tutorial; gamma is the form of Andéol and others for inputs of either sign; alpha and beta are those
     of Bach and others (2015), beta = alpha - 1. Epsilon 0 is gradient times network input, where there are
     no biases. Spreading what biases would keep, by the size of each part, is a choice of this library; it
-    suits deep networks, where folded batch norms leave large biases. The preprocessing passes relevance on: what it maps to 0 is neutral, not black. Networks with
-    other steps than convolutions, dense layers, pooling, sums, concatenation and ReLUs are refused by name.
+    suits deep networks, where folded batch norms leave large biases. The preprocessing passes relevance
+    on: what it maps to 0 is neutral, not black. Networks with other steps than convolutions, dense layers,
+    pooling, sums, concatenation and ReLUs are refused by name.
     """
 
     rule: str = param(

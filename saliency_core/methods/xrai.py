@@ -62,6 +62,9 @@ class Xrai(Method):
     def cost(self) -> int:
         return sum(base.cost for base in self._bases())
 
+    def cost_on(self, probe: Probe) -> int:
+        return sum(base.cost_on(probe) for base in self._bases())
+
     def units(self, score_unit: str) -> str:
         return f"{self.base.units(score_unit)}, mean over a region"
 
