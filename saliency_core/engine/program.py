@@ -133,10 +133,9 @@ class Program:
         outputs = _seeds_for(found[:asked], seeds)
         gradients = tf.gradients(found[:asked], [start, *given[::2]], grad_ys=outputs)
         shares = biases.terms(self.graph, known.biases, known.tensors, given, gradients[1:])
-        if all(gradient is None for gradient in gradients):
+        if gradients[0] is None:
             raise _cut_off(self.form)
-        whole = tf.zeros_like(start) if gradients[0] is None else gradients[0] * start
-        return [_score(found[:asked], seeds), whole, *shares]
+        return [_score(found[:asked], seeds), gradients[0] * start, *shares]
 
     def _relevance(self, pixels: Any, seeds: Sequence[Any], numbers: Any) -> list[Any]:
         """Return the score and how much of it every pixel gets."""
