@@ -25,7 +25,7 @@ from saliency_core.paths import (
 )
 from saliency_core.probe import Probe
 from saliency_core.registry import register
-from saliency_core.sampling import GRADIENT, in_company, rounds_at_once, spans
+from saliency_core.sampling import GRADIENT, ahead, in_company, rounds_at_once, spans
 from saliency_core.spec import Choice, Integer, Part, Real, param
 
 MOST = 2000  # steps
@@ -141,15 +141,21 @@ class IntegratedGradients(Refining):
             if done == steps:
                 yield sketch
         while done < steps:
-            _, end = next(spans(done, steps, at_once))
-            positions, weights = (one[list(course(steps)[done:end])] for one in rule(self.rule, steps))
-            path = start + positions.astype(np.float32).reshape(-1, 1, 1, 1, 1) * way
-            maps = in_company(self.base, probe, path.reshape(-1, *points.shape[1:]))
-            for weight, one in zip(weights, maps.reshape(end - done, -1, *maps.shape[1:]), strict=True):
-                mean.add(one, float(weight))
-            done = end
-            sketch, steps = self._seen(mean, whole, way, done)
-            yield sketch
+            positions, weights = (one[list(course(steps))] for one in rule(self.rule, steps))
+
+            def path(span: tuple[int, int], positions: Array = positions) -> Points:
+                at = positions[slice(*span)].astype(np.float32).reshape(-1, 1, 1, 1, 1)
+                return (start + at * way).reshape(-1, *points.shape[1:])
+
+            shown = ahead(spans(done, steps, at_once), path)
+            for ((first, end), _), maps in ahead(shown, lambda made: in_company(self.base, probe, made[1])):
+                several = maps.reshape(end - first, -1, *maps.shape[1:])
+                for weight, one in zip(weights[first:end], several, strict=True):
+                    mean.add(one, float(weight))
+                done = end
+                sketch, longer = self._seen(mean, whole, way, done)
+                yield sketch
+            steps = longer
 
     def _whole(self, probe: Probe, points: Points, start: Points) -> Array:
         """Return by how much the score of each point differs from that of its baseline, (B,)."""
