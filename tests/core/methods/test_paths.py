@@ -15,7 +15,7 @@ from saliency_core.methods.blur_ig import BlurIG, blurred
 from saliency_core.methods.expected_gradients import ExpectedGradients
 from saliency_core.methods.guided_ig import GuidedIG
 from saliency_core.methods.integrated_gradients import MOST, IntegratedGradients
-from saliency_core.paths import GAUSS, MIDPOINT, course, rule
+from saliency_core.paths import GAUSS, MIDPOINT, completeness, course, rule
 from saliency_core.probe import counted
 from tests.analytic import LinearProbe, QuadraticProbe, SineProbe, points, weights
 from tests.core.methods.test_sampling import Coarse
@@ -264,3 +264,8 @@ def test_every_kind_but_slopes_keeps_its_unit():
         method = IntegratedGradients(Squares(), 4)
         assert (method.kind, method.degree) == (id, 2)
         assert method.units("logit") == Squares().units("logit")
+
+
+@pytest.mark.parametrize(("total", "said"), [(10.0, "0 %"), (-27.6, "380 %"), (9.9999, "0.001 %")])
+def test_a_gap_is_told_in_plain_digits(total, said):
+    assert completeness(10.0, total)[1].endswith(f": a gap of {said}.")
