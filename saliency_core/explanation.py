@@ -105,10 +105,13 @@ def explain(
         around(probe, frozen) if around else probe,
         None if on_progress is None else lambda done: on_progress(before + done, max(cost, before + done)),
     )
+    answer = None
     for sketch in way.sketches(watched, point[None], begun):
         answer = as_answer(sketch)
         if on_sketch is not None and sketch.done < sketch.total:
             on_sketch(answer)
+    if answer is None:
+        raise SettingError("This map cannot be continued: it is longer than what is asked.", "Begin anew.")
     return answer
 
 

@@ -43,7 +43,8 @@ def completeness(whole: float, total: float) -> tuple[Mapping[str, float], str]:
     if not whole:
         return facts, f"{sentence}."
     facts["gap_relative"] = abs(gap / whole)
-    return facts, f"{sentence}: a gap of {100 * facts['gap_relative']:.2g} %."
+    percent = float(f"{100 * facts['gap_relative']:.2g}")
+    return facts, f"{sentence}: a gap of {percent:g} %."
 
 
 class WeightedMean:

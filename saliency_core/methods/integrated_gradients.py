@@ -147,7 +147,7 @@ class IntegratedGradients(Path):
         totals = values.reshape(len(values), -1).sum(1)
         facts, notes = told(self.base, float(whole[0]), float(totals[0]))
         steps = self.steps
-        while steps < done:
+        while steps < done and steps * TRIPLED <= MOST:
             steps *= TRIPLED
         rough = is_slope(self.base) and bool(
             (np.abs(whole - totals) > self.tolerance / 100 * np.abs(whole)).any()

@@ -18,6 +18,7 @@ from saliency_core.workers.turns import Turns, Work
 
 __all__ = ["BusyError", "Counts", "Job", "JobTable", "Progress", "Request", "Result"]
 
+SLICE_S = 5.0  # after so long a map that can be gone on with makes room for other sessions
 TRIES = 3  # starts of one request on workers that were gone before they saw it
 
 
@@ -48,8 +49,9 @@ class JobTable:
 
     A session has `running_per_session` jobs running and `queued_per_session` panels waiting at most; a
     server has `queue_limit` computations waiting and remembers the last jobs of `keys_kept` keys. Results by
-    fingerprint, and those of the last jobs, stay in memory up to `memory_mib` each. All methods may be
-    called from any thread; none waits for a worker.
+    fingerprint, and those of the last jobs, stay in memory up to `memory_mib` each. A map that is made in
+    rounds makes room for other sessions now and then. All methods may be called from any thread; none waits
+    for a worker.
     """
 
     def __init__(
@@ -267,6 +269,17 @@ class JobTable:
         for job in work.jobs:
             job.progress = Progress(news.done, news.total, news.message, eta)
             job.partial = known or job.partial
+        if known is not None and spent >= SLICE_S:
+            self._let_others(work)
+
+    def _let_others(self, work: Work) -> None:
+        """Put a long computation off if another session waits for its worker."""
+        lane = work.request.lane
+        waiting = {other for other, _ in self._turns.ready(background=False) if other.request.lane == lane}
+        leaving = sum(run.cancelled_at is not None for run in self.pool.runs() if run.lane == lane)
+        if work.run is not None and not work.put_off and len(waiting) > leaving:
+            work.put_off = True
+            self.pool.cancel(work.run)
 
     def _conclude(self, work: Work, outcome: Outcome) -> None:
         """Give the end of a computation to its jobs, or let it wait again if it was only interrupted."""

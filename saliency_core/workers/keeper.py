@@ -157,7 +157,7 @@ class Keeper:
             slot = self._slots[process.index]
             if slot.process is process and not self.closed:
                 log.warning("worker %d (process %d) is replaced: %s", process.index, process.pid, why)
-                self._drop(slot, f"The worker process ended in the middle: {why}.")
+                self._drop(slot, f"The worker process ended in the middle: {why.rstrip('.')}.")
 
     def _police(self, now: float, overfull: set[Process]) -> None:
         """End the processes that start, run or stop too slowly, are no longer needed or fill the disk."""

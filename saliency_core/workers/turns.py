@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from saliency_core.workers.job import Job, Request
 from saliency_core.workers.run import Run
@@ -96,10 +96,12 @@ class Turns:
             del self.works[work.fingerprint]
 
     def requeue(self, work: Work) -> None:
-        """Let a computation wait again, in its old place."""
+        """Let a computation wait again, in its old place, to go on from what is known."""
         work.run, work.put_off = None, False
+        if (known := work.jobs[0].partial) is not None:
+            work.request = replace(work.request, begun=known)
         for job in work.jobs:
-            job.state, job.progress, job.partial = "queued", None, None
+            job.state, job.progress = "queued", None
 
     def forget(self, session: str) -> None:
         """Drop the memory of a session's turns."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from saliency_core import explain, open_model
 from saliency_core.engine import probe as engine_probe
+from saliency_core.errors import SettingError
 from saliency_core.gallery import sample
 from saliency_core.workers.report import Report
 from saliency_core.workers.tasks import TASKS, SharingProbe
@@ -136,3 +139,13 @@ def test_two_graphs_of_the_same_function_have_the_same_maps():
     ):
         maps = [explain(model, image, "class_logit(2)", method).values for model in (one, other)]
         assert np.abs(maps[0] - maps[1]).max() <= 1e-5 * np.abs(maps[0]).max()
+
+
+@pytest.mark.parametrize(
+    "method", ["integrated_gradients(steps=6)", "blur_ig(steps=6)", "guided_ig(steps=6)"]
+)
+def test_a_map_that_claims_to_be_longer_than_can_be_is_refused(method):
+    model, image, target = asked("digits")
+    begun = explain(model, image, target, method)
+    with pytest.raises(SettingError, match="cannot be continued"):
+        explain(model, image, target, method, resume=dataclasses.replace(begun, done=10**9))

@@ -14,6 +14,7 @@ class FakePool:
         self.standing_by = False
         self.running = []
         self.started = []  # tasks in the order of their start
+        self.given = None  # the params of the last start
         self.made, self.wanted = [], []  # uploads that have a worker, and those that asked for one
         self.on_idle = lambda: None
 
@@ -47,6 +48,7 @@ class FakePool:
         run.task = task
         self.running.append(run)
         self.started.append(task)
+        self.given = params
         return run
 
     def cancel(self, run):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from saliency_core.errors import WorkerError
+from saliency_core.workers import jobs
 from saliency_core.workers.frames import FrameError
 from saliency_core.workers.job import Result
 from saliency_core.workers.jobs import BusyError, JobTable, Request
@@ -201,6 +202,46 @@ def test_background_waits_for_foreground_and_leaves_it_a_worker():
     assert pool.started == ["b1", "f1", "f2", "b1"]
     pool.end("b1", answer=1)
     assert table.latest(("s", "b1")).result.message == {"answer": 1}
+
+
+def test_a_long_map_makes_room_for_another_session_and_goes_on_from_what_is_known(monkeypatch):
+    monkeypatch.setattr(jobs, "SLICE_S", 0.0)
+    pool = FakePool(1)
+    table = JobTable(pool)
+    (long,) = asks(table, "long", session="A")
+    asks(table, "other", session="A")  # of the same session: it waits for the end
+    half = {"values": np.ones(3)}
+    pool.runs()[0].on_news(News(1, 4, "", half))
+    assert pool.runs()[0].cancelled_at is None
+    (quick,) = asks(table, "quick", session="B")
+    pool.runs()[0].on_news(News(2, 4, "", {}))  # nothing new to go on from
+    assert pool.runs()[0].cancelled_at is None
+    pool.runs()[0].on_news(News(2, 4, "", half, {"done": 2}))
+    pool.end("long")
+    assert pool.started == ["long", "quick"]
+    assert (long.state, long.partial.message) == ("queued", {"done": 2})
+    pool.end("quick")
+    assert pool.started == ["long", "quick", "long"]
+    assert pool.given == {"begun": {"done": 2}}
+    pool.end("long", done=4)
+    assert (long.state, long.result.message, quick.state) == ("done", {"done": 4}, "done")
+    pool.end("other")
+    assert table.counts.submitted == table.counts.done == 3
+
+
+def test_no_more_long_maps_make_room_than_sessions_wait(monkeypatch):
+    monkeypatch.setattr(jobs, "SLICE_S", 0.0)
+    pool = FakePool(2)
+    table = JobTable(pool)
+    asks(table, "a", session="A")
+    asks(table, "b", session="B")
+    (gone,) = asks(table, "c", session="C")
+    for run in pool.runs():
+        run.on_news(News(1, 4, "", {"values": np.ones(3)}))
+    assert [run.cancelled_at is None for run in pool.runs()] == [False, True]
+    table.cancel(gone)
+    pool.end("a")
+    assert pool.started == ["a", "b", "a"]
 
 
 def test_background_becomes_foreground_when_somebody_waits_for_it():

@@ -15,7 +15,7 @@ from saliency_core.methods.blur_ig import BlurIG, blurred
 from saliency_core.methods.expected_gradients import ExpectedGradients
 from saliency_core.methods.guided_ig import GuidedIG
 from saliency_core.methods.integrated_gradients import MOST, IntegratedGradients
-from saliency_core.paths import GAUSS, MIDPOINT, course, rule
+from saliency_core.paths import GAUSS, MIDPOINT, completeness, course, rule
 from saliency_core.probe import counted
 from tests.analytic import LinearProbe, QuadraticProbe, SineProbe, points, weights
 from tests.core.methods.test_sampling import Coarse
@@ -279,3 +279,8 @@ def test_the_forward_difference_keeps_its_digits():
         near, far = (gaussian_filter(wide, (s, s, 0), mode="constant") for s in (sigma, sigma + 0.01))
         exact += (near - far) / 0.01 * 5 * given
     assert np.abs(found - exact).max() <= 1e-6 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize(("total", "said"), [(10.0, "0 %"), (-27.6, "380 %"), (9.9999, "0.001 %")])
+def test_a_gap_is_told_in_plain_digits(total, said):
+    assert completeness(10.0, total)[1].endswith(f": a gap of {said}.")
