@@ -124,7 +124,25 @@ def told(probe: Probe, name: str) -> tuple[str, ...]:
             "The cells divide the image evenly and are drawn so; the middle of all that a cell could see "
             f"lies up to {aside:.3g} pixels from there."
         )
-    return tuple(said)
+    return (*said, *_unseen(layer, probe.shape))
+
+
+def _unseen(layer: Layer, image: tuple[int, ...]) -> tuple[str, ...]:
+    """Tell where a layer leaves out more of the image than a cell's step, as that of one of two images."""
+    spans = (layer.field.rows, layer.field.cols)
+    first, last = layer.field.box(0, 0, image), layer.field.box(layer.shape[0] - 1, layer.shape[1] - 1, image)
+    ends = [(first[axis], last[axis + 2], image[axis]) for axis in (0, 1)]
+    left_out = any(
+        span is not None and max(start, extent - stop) > span.step
+        for span, (start, stop, extent) in zip(spans, ends, strict=True)
+    )
+    if not left_out:
+        return ()
+    (top, bottom, _), (left, right, _) = ends
+    return (
+        f"The layer sees only rows {top} to {bottom - 1} and columns {left} to {right - 1} of the image; "
+        "beyond them the map goes on as it ends there and says nothing.",
+    )
 
 
 def _sees(layer: Layer) -> str:

@@ -9,10 +9,11 @@ from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from saliency_core.errors import SettingError
-from saliency_core.spec import REQUIRED, check_setting, specs
+from saliency_core.spec import REQUIRED, Part, check_setting, specs
 
 _TABLES: dict[str, dict[str, type[Registered]]] = {}
 T = TypeVar("T", bound="Registered")
+DEEPEST = 5  # each wrapper doubles, at least, the images that are held at once
 
 
 class Registered:
@@ -28,6 +29,11 @@ class Registered:
         for name, spec in specs(self).items():
             value = check_setting(type(self).id, name, spec, getattr(self, name))
             object.__setattr__(self, name, value)
+        if _depth(self) > DEEPEST:
+            raise SettingError(
+                f"{self.id}: more than {DEEPEST} lie one in another, down to the innermost part.",
+                "Leave a wrapper out.",
+            )
 
     @property
     def spelling(self) -> str:
@@ -86,6 +92,12 @@ def lookup(family: str, id: str) -> type[Registered]:
         )
         raise SettingError(f"There is no {family} {id[:60]!r}.", hint)
     return known[id]
+
+
+def _depth(part: Any) -> int:
+    """Return how many registered objects lie one in another, this one included."""
+    inner = (getattr(part, name) for name, spec in specs(part).items() if isinstance(spec, Part))
+    return 1 + max(map(_depth, inner), default=0)
 
 
 def _written(default: Any) -> str:

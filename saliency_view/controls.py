@@ -8,8 +8,10 @@ from typing import Any
 
 import streamlit as st
 
+from saliency_core.errors import SaliencyError
 from saliency_core.registry import Registered, table
 from saliency_core.spec import Choice, Flag, Integer, Part, Real, Spec, Text, specs
+from saliency_view import state
 from saliency_view.text import plain
 
 GROUPS = ("Gradients", "Sampling", "Paths", "Regions", "Layer relevance", "Black box")  # order in menus
@@ -46,7 +48,7 @@ def choose(
 
     def told() -> None:
         if st.session_state[key] in values:  # options that have just changed may send what is no more
-            on_value(st.session_state[key])
+            _tell(key, on_value)()
 
     if flat:
         st.segmented_control(label, values, key=key, on_change=told, required=True, **settings)
@@ -153,7 +155,10 @@ def _number(setting: _Setting, label: str, high: int | None) -> None:
 
 def _tell(key: str, on_value: OnValue) -> Callable[[], None]:
     def told() -> None:
-        on_value(st.session_state[key])
+        try:
+            on_value(st.session_state[key])
+        except SaliencyError as problem:  # settings that do not go together
+            state.tell("address", [str(problem)])
 
     return told
 

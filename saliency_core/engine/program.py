@@ -133,8 +133,9 @@ class Program:
         outputs = _seeds_for(found[:asked], seeds)
         gradients = tf.gradients(found[:asked], [start, *given[::2]], grad_ys=outputs)
         shares = biases.terms(self.graph, known.biases, known.tensors, given, gradients[1:])
-        whole = tf.zeros_like(start) if gradients[0] is None else gradients[0] * start
-        return [_score(found[:asked], seeds), whole, *shares]
+        if gradients[0] is None:
+            raise _cut_off(self.form)
+        return [_score(found[:asked], seeds), gradients[0] * start, *shares]
 
     def _relevance(self, pixels: Any, seeds: Sequence[Any], numbers: Any) -> list[Any]:
         """Return the score and how much of it every pixel gets."""
@@ -178,13 +179,17 @@ def _derivative(tensors: Sequence[Any], wanted: Any, seeds: Sequence[Any], form:
             "Choose a layer between the image and what is explained, or layer='auto'.",
         )
     if found is None:
-        raise ModelError(
-            f"{form.tensors[0] if form.tensors else 'The score'} does not depend on the image in a "
-            "differentiable way.",
-            "Choose an output or layer without rounding, argmax or comparison before it, or a method that "
-            "needs no gradient, such as occlusion.",
-        )
+        raise _cut_off(form)
     return tf.convert_to_tensor(found)
+
+
+def _cut_off(form: Form) -> ModelError:
+    return ModelError(
+        f"{form.tensors[0] if form.tensors else 'The score'} does not depend on the image in a "
+        "differentiable way.",
+        "Choose an output or layer without rounding, argmax or comparison before it, or a method that "
+        "needs no gradient, such as occlusion.",
+    )
 
 
 def _by_channel(tensor: Any) -> Any:

@@ -71,13 +71,13 @@ class Occlusion(Refining):
     @property
     def cost(self) -> int:
         """Points for an image of 224 x 224 pixels; `cost_on` knows the size."""
-        return 1 + len(self.windows(224, 224))
+        return 1 + self._count(224, 224)
 
     def cost_on(self, probe: Probe) -> int:
         return 1 + self.total(probe)
 
     def total(self, probe: Probe) -> int:
-        return len(self.windows(*probe.shape[:2]))
+        return self._count(*probe.shape[:2])
 
     def notes(self, probe: Probe) -> tuple[str, ...]:
         height, width, stride = self._sizes(*probe.shape[:2])
@@ -119,6 +119,10 @@ class Occlusion(Refining):
         order = np.argsort(turn, axis=None, kind="stable")
         corners = zip(tops[rows.flat[order]], lefts[columns.flat[order]], strict=True)
         return [(slice(top, top + high), slice(left, left + wide)) for top, left in corners]
+
+    def _count(self, height: int, width: int) -> int:
+        high, wide, stride = self._sizes(height, width)
+        return len(_places(height, high, stride)) * len(_places(width, wide, stride))
 
     def _sizes(self, height: int, width: int) -> tuple[int, int, int]:
         """Return height and width of the window, no larger than the image, and the stride."""

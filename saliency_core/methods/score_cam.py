@@ -11,7 +11,7 @@ from saliency_core.arrays import Array, Points
 from saliency_core.cells import Cells, enlarged
 from saliency_core.methods.base import Refining, Sketch
 from saliency_core.probe import Probe
-from saliency_core.regions import LAYER, cells_of, feature_map, silence, told
+from saliency_core.regions import LAYER, cells_of, chosen, feature_map, silence, told
 from saliency_core.registry import register
 from saliency_core.spec import Integer, param
 
@@ -56,6 +56,10 @@ class ScoreCam(Refining):
     @property
     def cost(self) -> int:
         return 1 + self.channels
+
+    def cost_on(self, probe: Probe) -> int:
+        layer = chosen(probe, self.layer)
+        return self.cost if layer is None else 1 + min(self.channels, layer.shape[-1])
 
     def units(self, score_unit: str) -> str:
         return f"activation, weighed by the {score_unit}"

@@ -132,6 +132,12 @@ class Job:
         return self.ended_at is not None
 
     @property
+    def holds(self) -> tuple[Array | Result, ...]:
+        """What it keeps in memory: what was asked of, and what is known."""
+        known = (one for one in (self.result, self.partial) if one is not None)
+        return (*known, *self.request.arrays.values())
+
+    @property
     def error_id(self) -> str:
         """The id under which the log has the details of an unforeseen failure, or nothing."""
         return self.error.error_id if isinstance(self.error, CrashError) else ""

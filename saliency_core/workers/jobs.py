@@ -192,14 +192,14 @@ class JobTable:
         """Keep the last job of each key; those that ended longest ago go when they are too many or large."""
         self._latest[job.key] = job
         self._latest.move_to_end(job.key)
-        held = {id(each.result): each.result.nbytes for each in self._latest.values() if each.result}
+        held = {id(one): one.nbytes for each in self._latest.values() for one in each.holds}
         total = sum(held.values())
         for key, each in list(self._latest.items()):
             if len(self._latest) <= self._keys_kept and total <= self._memory_bytes:
                 return
             if each.ended:
                 del self._latest[key]
-                total -= held.pop(id(each.result), 0)
+                total -= sum(held.pop(id(one), 0) for one in each.holds)
 
     def _dispatch(self) -> None:
         """Start what may start: foreground first, and background never on the last of several workers.

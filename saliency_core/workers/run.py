@@ -13,6 +13,7 @@ from saliency_core.errors import SaliencyError, WorkerError
 from saliency_core.workers.frames import Arrays, FrameError, Message
 from saliency_core.workers.process import Process
 
+LARGEST = 1e30  # of a count of points
 SHOWN = 1000  # characters of a worker's error that are passed on
 AGAIN = "Nothing else was disturbed. Try again; if it happens again, choose a smaller image, model or chunk."
 
@@ -81,9 +82,17 @@ class Run:
 
 def read_news(message: Message, arrays: Arrays) -> News:
     """Check a progress report."""
-    done, total = (expect(message, name, (int, float)) for name in ("done", "total"))
+    done, total = (_number(message, name) for name in ("done", "total"))
     answer = expect(message, "answer", dict) if "answer" in message else {}
     return News(done, total, expect(message, "message", str), arrays, answer)
+
+
+def _number(message: Message, name: str) -> float:
+    """A number that one can compute with: a whole one from a pipe may have thousands of digits."""
+    value = expect(message, name, (int, float))
+    if not abs(value) <= LARGEST:
+        raise FrameError(f"The worker sent a message with an impossible {name!r}.")
+    return value  # type: ignore[no-any-return]
 
 
 def read_outcome(message: Message, arrays: Arrays) -> Outcome:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from saliency_core import targets
 from saliency_core.errors import SettingError
 from saliency_core.grammar import parse
-from saliency_core.registry import table
+from saliency_core.registry import DEEPEST, table
 
 small = st.integers(0, 5000)
 names = st.text(min_size=1, max_size=40)
@@ -80,3 +80,13 @@ def test_a_dense_seed_has_a_short_spelling_that_parses_back():
     seed = targets.OutputSeed(dense)
     assert seed == targets.OutputSeed(dense.astype(np.float32)) == parse("target", seed.spelling)
     assert seed.spelling.startswith("output_seed(weights='4x4x1[0]:")
+
+
+def test_methods_lie_one_in_another_to_a_bound():
+    def nested(times):
+        return "smoothgrad(" * times + "gradient()" + ")" * times
+
+    assert parse("method", nested(DEEPEST - 1)).base.base.base.base == parse("method", "gradient()")
+    for times in (DEEPEST, 50, 150):
+        with pytest.raises(SettingError, match="one in another"):
+            parse("method", nested(times))

@@ -58,8 +58,9 @@ def test_black_box_methods_work_and_answer_as_the_network_does(name, target):
 def test_a_gradient_is_still_refused_with_a_way_out(name):
     _, ours, image = opened(name)
     for target in TARGETS:
-        with pytest.raises(ModelError, match=r"differentia.*occlusion"):
-            explain(ours, image, target)
+        for method in ("gradient()", "full_grad()"):
+            with pytest.raises(ModelError, match=r"differentia.*occlusion"):
+                explain(ours, image, target, method)
 
 
 def test_what_cannot_be_traced_is_tried_once():

@@ -162,3 +162,29 @@ def test_a_value_that_is_not_offered_shows_the_first_that_is() -> None:
     found = AppTest.from_function(one).run()
     assert not found.exception
     assert found.selectbox(key="pick").value == "a"
+
+
+def page_of_one_that_refuses() -> None:
+    from dataclasses import replace
+
+    import streamlit as st
+
+    from saliency_core.methods.guided_ig import GuidedIG
+    from saliency_core.spec import specs
+    from saliency_view import state
+    from saliency_view.controls import settings
+
+    method = GuidedIG()
+    current = {name: getattr(method, name) for name in specs(method)}
+    settings("m", GuidedIG, current, lambda name, value: replace(method, **{name: value}))
+    for problem in state.problems("address"):
+        st.warning(problem)
+
+
+def test_settings_that_do_not_go_together_are_told_in_one_sentence() -> None:
+    page = AppTest.from_function(page_of_one_that_refuses, default_timeout=20).run()
+    page.selectbox("m-guided_ig-base").set_value("occlusion").run()
+    assert not page.exception
+    assert [one.value for one in page.warning] == [
+        "guided_ig: occlusion gives no slopes to guide a path. Choose a base such as gradient()."
+    ]

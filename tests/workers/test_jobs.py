@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from saliency_core.errors import WorkerError
+from saliency_core.workers.frames import FrameError
 from saliency_core.workers.job import Result
 from saliency_core.workers.jobs import BusyError, JobTable, Request
 from saliency_core.workers.results import Results
-from saliency_core.workers.run import CrashError, News
+from saliency_core.workers.run import CrashError, News, read_news
 from tests.workers.conftest import until
 from tests.workers.fake_pool import FakePool
 
@@ -313,6 +314,29 @@ def test_the_last_jobs_hold_no_more_than_their_share_of_memory():
     kept = [table.latest(("s", name)) for name in "abcde"]
     assert [job is not None for job in kept] == [False, True, True, True, True]
     assert kept[4].state == "done"
+
+
+def test_stopped_maps_and_pictures_count_as_held():
+    pool = FakePool(1)
+    table = JobTable(pool, memory_mib=1)
+    for name in "abcde":
+        picture = np.full(20_000, ord(name), np.uint8)
+        job = table.submit(("s", name), Request(name, {}, {"image": picture}))
+        pool.runs()[0].on_news(News(1, 2, "half", {"values": np.zeros(35_000)}))
+        table.cancel(job)
+        pool.end(name)
+        assert job.partial is not None
+    kept = [table.latest(("s", name)) for name in "abcde"]
+    assert [job is not None for job in kept] == [False, True, True, True, True]
+    table.forget("s")
+    assert not any(table.latest(("s", name)) for name in "abcde")
+
+
+@pytest.mark.parametrize("field", ["done", "total"])
+@pytest.mark.parametrize("value", [10**400, -(10**400), 1e31])
+def test_a_progress_that_nobody_can_compute_with_is_refused(field, value):
+    with pytest.raises(FrameError, match=field):
+        read_news({"done": 1, "total": 2, "message": "half", field: value}, {})
 
 
 def test_who_joins_late_sees_how_far_it_is():

@@ -9,6 +9,7 @@ from saliency_core.methods.grad_cam import GradCam
 from saliency_core.methods.grad_cam_pp import GradCamPlusPlus
 from saliency_core.methods.hires_cam import HiResCam
 from saliency_core.methods.layer_cam import LayerCam
+from saliency_core.models.anatomy import Field, Layer, Span
 from tests.analytic import LinearProbe, points, pooled
 
 shapes = pytest.mark.parametrize("shape", [(7, 4, 1), (4, 7, 2), (8, 4, 3), (4, 8, 4), (7, 5, 11)])
@@ -99,3 +100,26 @@ def test_grad_cam_pp_divides_by_the_sum_of_activations_not_their_mean():
 def test_grad_cam_pp_stays_finite_where_cubes_of_gradients_would_not():
     a, g = np.full((1, 1, 2, 1), 1e30, np.float32), np.full((1, 1, 2, 1), 1e-30, np.float32)
     assert np.isfinite(GradCamPlusPlus().attribute(Given(a, g), points(1, (4, 4, 1)))).all()
+
+
+@pytest.mark.parametrize(
+    ("cols", "said"),
+    [
+        (Span(0, 19, 10), ""),  # 0 to 29: all of 30 columns
+        (Span(-5, 14, 10), ""),  # 0 to 24: less than a step is left out
+        (Span(0, 4, 10), "columns 0 to 14"),
+        (Span(15, 19, 10), "columns 15 to 29"),
+        (None, ""),
+    ],
+)
+def test_a_layer_that_sees_only_a_part_of_the_image_says_which(cols, said):
+    """As one of two images that lie side by side: two cells, 10 columns apart."""
+    layer = Layer("features", "features:0", (4, 2, 4), "Relu", Field(Span(0, 0, 1), cols))
+
+    class Watching(LinearProbe):
+        layers = (layer,)
+
+    probe = Watching(np.ones((4, 30, 1)))
+    partial = [note for note in GradCam().notes(probe) if "sees only" in note]
+    assert len(partial) == bool(said)
+    assert all(said in note for note in partial)

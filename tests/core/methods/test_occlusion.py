@@ -98,3 +98,12 @@ def test_it_tells_its_windows():
     probe = LinearProbe(weights((28, 40, 1)))
     assert Occlusion().notes(probe) == ("247 windows of 4 x 4 pixels, 2 pixels apart.",)
     assert Occlusion(30, 200).notes(probe) == ("2 windows of 30 x 28 pixels, 28 pixels apart.",)
+
+
+@pytest.mark.parametrize("shape", [(1, 50, 1), (2, 3, 3), (28, 28, 1), (37, 61, 4)])
+@pytest.mark.parametrize("window", [0, 1, 5, 256])
+def test_windows_are_counted_without_making_them(shape, window):
+    method = Occlusion(window=window, stride=window // 2)
+    probe = LinearProbe(np.zeros(shape))
+    assert method.total(probe) == len(method.windows(*shape[:2])) == method.cost_on(probe) - 1
+    assert method.cost == len(method.windows(224, 224)) + 1

@@ -264,3 +264,18 @@ def test_every_kind_but_slopes_keeps_its_unit():
         method = IntegratedGradients(Squares(), 4)
         assert (method.kind, method.degree) == (id, 2)
         assert method.units("logit") == Squares().units("logit")
+
+
+def test_the_forward_difference_keeps_its_digits():
+    """Blurs 0.01 pixels apart differ by so little that float32 would lose half of its digits."""
+    from scipy.ndimage import gaussian_filter
+
+    shape, given = (12, 9, 3), weights((12, 9, 3))
+    point = points(1, shape)
+    found = BlurIG(steps=10, rule="forward").attribute(LinearProbe(given), point)[0]
+    wide = point[0].astype(np.float64)
+    exact = np.zeros(shape)
+    for sigma in np.arange(10) * 5.0:
+        near, far = (gaussian_filter(wide, (s, s, 0), mode="constant") for s in (sigma, sigma + 0.01))
+        exact += (near - far) / 0.01 * 5 * given
+    assert np.abs(found - exact).max() <= 1e-6 * np.abs(exact).max()

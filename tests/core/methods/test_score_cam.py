@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from saliency_core.methods.score_cam import ScoreCam, _calls
+from saliency_core.probe import counted
 from tests.analytic import PooledProbe, points, pooled
 
 shapes = pytest.mark.parametrize("shape", [(7, 4, 1), (4, 7, 2), (8, 4, 3), (4, 8, 4), (7, 5, 11)])
@@ -82,6 +83,15 @@ def test_only_masked_images_are_scored_one_a_channel():
         assert shares.max() <= 1 + 1e-6
         assert np.allclose(shares, shares[..., :1])
         assert not np.array_equal(masked, image[0])
+
+
+@pytest.mark.parametrize("channels", [2, 5, 11, 256])
+def test_the_declared_cost_knows_how_many_channels_there_are(channels):
+    probe = pooled((8, 4, 11))
+    method = ScoreCam(channels=channels)
+    asked = counted(probe)
+    method.attribute(asked, points(1, (8, 4, 11)))
+    assert asked.points == method.cost_on(probe) == 1 + min(channels, probe.layers[0].shape[2])
 
 
 def test_equal_scores_give_the_mean_of_the_maps():
