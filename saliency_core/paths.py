@@ -36,12 +36,12 @@ def rule(name: str, steps: int) -> tuple[Array, Array]:
 
 
 def completeness(
-    whole: float, total: float, ends: str = "image and baseline"
+    whole: float, total: float, ends: str = "scores of image and baseline"
 ) -> tuple[Mapping[str, float], str]:
     """Return facts and a sentence: how much of the score's difference `whole` the map's sum explains."""
     gap = whole - total
     facts = {"whole": whole, "gap": gap}
-    sentence = f"The map adds up to {total:.6g}; the scores of {ends} differ by {whole:.6g}"
+    sentence = f"The map adds up to {total:.6g}; the {ends} differ by {whole:.6g}"
     if not whole:
         return facts, f"{sentence}."
     facts["gap_relative"] = abs(gap / whole)
@@ -81,7 +81,7 @@ def score_of(probe: Probe, points: Points) -> Array:
 
 
 def told(
-    base: Method, whole: float, total: float, ends: str = "image and baseline"
+    base: Method, whole: float, total: float, ends: str = "scores of image and baseline"
 ) -> tuple[Mapping[str, float], tuple[str, ...]]:
     """Return the facts and the notes of a map that adds up to `total` along a path that raises by `whole`."""
     if not is_slope(base):
