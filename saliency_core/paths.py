@@ -35,11 +35,13 @@ def rule(name: str, steps: int) -> tuple[Array, Array]:
     return (np.arange(steps) + 0.5) / steps, np.ones(steps)
 
 
-def completeness(whole: float, total: float) -> tuple[Mapping[str, float], str]:
+def completeness(
+    whole: float, total: float, ends: str = "scores of image and baseline"
+) -> tuple[Mapping[str, float], str]:
     """Return facts and a sentence: how much of the score's difference `whole` the map's sum explains."""
     gap = whole - total
     facts = {"whole": whole, "gap": gap}
-    sentence = f"The map adds up to {total:.6g}; the scores of image and baseline differ by {whole:.6g}"
+    sentence = f"The map adds up to {total:.6g}; the {ends} differ by {whole:.6g}"
     if not whole:
         return facts, f"{sentence}."
     facts["gap_relative"] = abs(gap / whole)
@@ -79,11 +81,13 @@ def score_of(probe: Probe, points: Points) -> Array:
     return np.concatenate([probe.score(points[row : row + 1]) for row in range(len(points))])
 
 
-def told(base: Method, whole: float, total: float) -> tuple[Mapping[str, float], tuple[str, ...]]:
+def told(
+    base: Method, whole: float, total: float, ends: str = "scores of image and baseline"
+) -> tuple[Mapping[str, float], tuple[str, ...]]:
     """Return the facts and the notes of a map that adds up to `total` along a path that raises by `whole`."""
     if not is_slope(base):
         return {}, (averaged(base),)
-    facts, sentence = completeness(whole, total)
+    facts, sentence = completeness(whole, total, ends)
     return facts, (sentence,)
 
 

@@ -14,8 +14,9 @@ from saliency_core.spec import Choice, Flag, Integer, Part, Real, Spec, Text, sp
 from saliency_view import state
 from saliency_view.text import plain
 
-GROUPS = ("Gradients", "Sampling", "Paths", "Regions", "Relevance", "Black box")  # order in menus
+GROUPS = ("Gradients", "Sampling", "Paths", "Regions", "Layer relevance", "Black box")  # order in menus
 PLAINEST = "gradient"
+SIDE_BY_SIDE = 20  # letters of two options that fit into the sidebar beside each other, in a frame too
 OnValue = Callable[[Any], None]
 
 
@@ -89,8 +90,9 @@ def _draw(setting: _Setting, high: int | None, options: Mapping[str, Options] | 
     match spec:
         case Choice():
             titles = dict(zip(spec.options, spec.titles or spec.options, strict=True))
+            short = len(titles) <= 2 and len("".join(titles.values())) <= SIDE_BY_SIDE
             choose(label, key, Options(spec.options, titles.__getitem__), setting.value, setting.on_value,
-                   help=spec.help, flat=len(spec.options) <= 2)  # fmt: skip
+                   help=spec.help, flat=short)  # fmt: skip
         case Flag():
             st.session_state[key] = bool(setting.value)
             st.toggle(label, key=key, on_change=told, help=spec.help)

@@ -92,7 +92,7 @@ def certainty(job: Job, made: Attribution) -> None:
             title, help = TITLES[name]
             line = [100 * one[name] for _, one in course if name in one]
             st.metric(title, _percent(value), help=help, chart_data=line if len(line) > 2 else None,
-                      chart_type="line", width=220, border=True)  # fmt: skip
+                      chart_type="line", width=200, border=True)  # fmt: skip
 
 
 def _percent(share: float) -> str:

@@ -98,7 +98,7 @@ class BlurIG(Path):
     def _seen(self, total: Array, whole: Array, done: int) -> Sketch:
         share = done / self.steps if is_slope(self.base) else done
         values = total / share
-        facts, notes = told(self.base, float(whole[0]), float(values[0].sum()))
+        facts, notes = told(self.base, float(whole[0]), float(values[0].sum()), "scores of image and blur")
         state = {"total": total, "whole": whole}
         return Sketch(values.astype(np.float32), done, self.steps, facts=facts, notes=notes, state=state)
 

@@ -116,7 +116,8 @@ class ExpectedGradients(Path):
 
     def _seen(self, moments: Moments, image: Array, below: Array) -> Sketch:
         whole = float((image - below / moments.count)[0])
-        facts, notes = told(self.base, whole, float(moments.mean[0].sum()))
+        ends = "score of the image and the mean score of its baselines"
+        facts, notes = told(self.base, whole, float(moments.mean[0].sum()), ends)
         state = {**moments.state, "image": image, "below": below}
         values = np.asarray(moments.mean, np.float32)
         return Sketch(values, moments.count, self.samples, moments.error, facts, notes, state)

@@ -15,7 +15,7 @@ from saliency_core.spec import Choice, Real, param
 @register(
     "method",
     "lrp",
-    title="Layer-wise relevance propagation",
+    title="LRP",
     kind="relevance",
     group="Layer relevance",
     cites=("bach2015", "montavon2019", "andol2021"),

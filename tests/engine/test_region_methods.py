@@ -120,6 +120,7 @@ def test_score_cam_goes_on_bit_for_bit(first: int, whole: int) -> None:
 def test_score_cam_stopped_after_any_call_goes_on_bit_for_bit() -> None:
     model, image = made("digits")
     probe, point = model.probe("class_logit(3)"), model.prepare(image)[None]
+    probe.chunk = 16  # on a machine of one lane as on many
     sketches = list(ScoreCam(channels=60).sketches(probe, point))
     assert len(sketches) > 1
     for begun in sketches:
@@ -133,7 +134,7 @@ def test_a_layer_with_fewer_channels_is_tried_whole() -> None:
     channels = [layer for layer in model.layers if layer.spatial][-1].channels
     assert found.facts["tried"] == channels < 300
     assert found.done == found.total == channels
-    assert f"All {channels} channels were tried" in found.notes[1]
+    assert f"All {channels} channels were tried" in " ".join(found.notes)
 
 
 def test_smoothgrad_of_grad_cam_lies_where_grad_cam_lies() -> None:

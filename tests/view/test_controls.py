@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from saliency_core.registry import Registered
 from saliency_core.spec import Choice, Flag, Integer, Part, Real, Reals, Text, param
-from saliency_view.controls import Options, by_group, settings
+from saliency_view.controls import GROUPS, Options, by_group, settings
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,12 @@ def told(page: AppTest) -> dict[str, Any]:
 
 def key(name: str) -> str:
     return f"p-everything-{name}"
+
+
+def test_every_group_of_methods_has_its_place_in_the_menu() -> None:
+    groups = [cls.group for cls in by_group("method").values()]  # type: ignore[attr-defined]
+    assert set(groups) == set(GROUPS)
+    assert groups == sorted(groups, key=GROUPS.index)
 
 
 def test_each_setting_gets_a_widget_that_shows_its_value(drawn: AppTest) -> None:
