@@ -120,6 +120,7 @@ def test_score_cam_goes_on_bit_for_bit(first: int, whole: int) -> None:
 def test_score_cam_stopped_after_any_call_goes_on_bit_for_bit() -> None:
     model, image = made("digits")
     probe, point = model.probe("class_logit(3)"), model.prepare(image)[None]
+    probe.chunk = 25
     sketches = list(ScoreCam(channels=60).sketches(probe, point))
     assert len(sketches) > 1
     for begun in sketches:
