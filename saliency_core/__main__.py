@@ -14,6 +14,7 @@ from saliency_core.errors import SaliencyError
 from saliency_core.spec import REQUIRED, specs
 
 BESIDE = "baseline image"
+NO_EVIDENCE = "This map is no derivative, so no finite difference can confirm it."
 FITS = ("crop", "stretch", "pad")
 
 
@@ -196,7 +197,7 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         *(f"  {one.probability or 0:6.1%}  {one.label}" for one in made.predictions[:5]),
         *([f"stopped after {made.done} of {made.total}"] if made.done < made.total else []),
         *made.notes,
-        *([made.evidence.sentence] if given.evidence and made.evidence else []),
+        *([made.evidence.sentence if made.evidence else NO_EVIDENCE] if given.evidence else []),
         *(f"{one['severity']}: {one['sentence']} {one['advice']}" for one in findings),
         *(["The doctor found nothing unusual."] if given.doctor and not findings else []),
         *(f"wrote {path}" for path in (given.out, given.png) if path),

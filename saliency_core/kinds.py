@@ -73,11 +73,25 @@ KINDS = {
             {"reduce": "sum", "sign": "signed"},
         ),
         Kind(
+            "relevance",
+            "Relevance",
+            "{score}",
+            "Each number of the map is the share of the score that came to rest on that pixel after every "
+            "layer had passed on what it got. It is no slope, and not what the score would lose without it.",
+            {
+                "signed": ("speaks against it", "speaks for it"),
+                "positive": ("nothing", "speaks for it"),
+                "negative": ("nothing", "speaks against it"),
+                "magnitude": ("nothing", "large share"),
+            },
+            {"reduce": "sum", "sign": "signed"},
+        ),
+        Kind(
             "region",
             "Importance",
             "{score}",
-            "The map is coarse: each number belongs to an area of the image, not to a single pixel, and "
-            "says how much the score rests on that area.",
+            "Each number of the map belongs to an area of the image, not to a single pixel, and says how "
+            "much the score rests on that area.",
             {
                 "signed": ("speaks against it", "speaks for it"),
                 "positive": ("little", "much"),
@@ -90,8 +104,8 @@ KINDS = {
             "squared",
             "Squared value",
             "({score} per grey level) squared",
-            "Each number of the map is a square or a variance of slopes, so it has no sign: it says how "
-            "strongly the score reacts to that value of the image, not in which direction.",
+            "Each number of the map is a mean of squares or a variance of another method's values, so it has "
+            "no sign: it says how large they are or how far they scatter, not in which direction.",
             {"magnitude": ("no effect", "strong effect")},
             {"reduce": "sum", "sign": "magnitude"},
         ),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import ClassVar, Self
 
 import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
-from saliency_core.methods.base import Method
+from saliency_core.methods.base import Method, Refining
 from saliency_core.probe import Probe
 
 MIDPOINT, GAUSS = "midpoint", "gauss_legendre"
@@ -104,3 +105,51 @@ def _scattered(steps: int) -> tuple[int, ...]:
     digits = max(1, (steps - 1).bit_length())
     mirrored = (int(f"{step:0{digits}b}"[::-1], 2) for step in range(2**digits))
     return tuple(step for step in mirrored if step < steps)
+
+
+class Path(Refining):
+    """A method that adds up the maps of a base along a way to the image.
+
+    Slopes times the way are contributions; maps of another kind are averaged and stay what they are.
+    """
+
+    group: ClassVar[str] = "Paths"
+    rounds: ClassVar[str] = "steps"
+    counted_in: ClassVar[str] = "steps"
+    base: Method
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """Contributions where the base gives slopes."""
+        return "contribution" if is_slope(self.base) else self.base.kind
+
+    @property
+    def degree(self) -> int:  # type: ignore[override]
+        """The law of the base holds for its sum."""
+        return self.base.degree
+
+    @property
+    def cost(self) -> int:
+        return self._points(self.base.cost)
+
+    def cost_on(self, probe: Probe) -> int:
+        return self._points(self.base.cost_on(probe))
+
+    def _points(self, each: int) -> int:
+        """Return the points of all rounds, and of both ends where the gap is told."""
+        return int(getattr(self, self.rounds)) * each + (2 if is_slope(self.base) else 0)
+
+    @property
+    def refinable(self) -> bool:
+        """Tell whether more rounds can use those that there are."""
+        return False
+
+    @property
+    def longer(self) -> Self | None:
+        return super().longer if self.refinable else None
+
+    def extends(self, rounds: int) -> bool:
+        return super().extends(rounds) if self.refinable else rounds == int(getattr(self, self.rounds))
+
+    def units(self, score_unit: str) -> str:
+        return super().units(score_unit) if is_slope(self.base) else self.base.units(score_unit)

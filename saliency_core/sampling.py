@@ -54,9 +54,13 @@ def scores_of(probe: Probe, points: Points) -> Array:
 
 
 def ahead(rounds: Iterable[T], make: Callable[[T], R]) -> Iterator[tuple[T, R]]:
-    """Yield each round with what is made of it, which is ready when the round before has been dealt with."""
+    """Yield each round with what is made of it; the next one is made while this one is dealt with.
+
+    What making raises is raised here. Who stops in between waits for what is being made, and no longer.
+    """
     waiting: deque[tuple[T, Future[R]]] = deque()
-    with ThreadPoolExecutor(1, "ahead") as thread:
+    thread = ThreadPoolExecutor(1, "ahead")
+    try:
         for one in rounds:
             waiting.append((one, thread.submit(make, one)))
             if len(waiting) > 1:
@@ -64,6 +68,8 @@ def ahead(rounds: Iterable[T], make: Callable[[T], R]) -> Iterator[tuple[T, R]]:
                 yield first, made.result()
         for last, made in waiting:
             yield last, made.result()
+    finally:
+        thread.shutdown(wait=True, cancel_futures=True)
 
 
 def rounds_at_once(probe: Probe, points: Points, cost: int) -> int:
@@ -170,8 +176,8 @@ class Sampling(Refining):
         facts, notes = {"noise": float(spread[0])}, self._notes(float(spread[0]))
         at_once = rounds_at_once(probe, points, self.base.cost_on(probe))
         rounds = spans(moments.count, self.samples, at_once)
-        for (first, end), shown in ahead(rounds, lambda span: self.noisy(points, spread, range(*span))):
-            maps = in_company(self.base, probe, shown)
+        shown = ahead(rounds, lambda span: self.noisy(points, spread, range(*span)))
+        for ((first, end), _), maps in ahead(shown, lambda made: in_company(self.base, probe, made[1])):
             for one in maps.reshape(end - first, len(points), *maps.shape[1:]):
                 moments.add(self.taken(one))
             values, error = self.found(moments)

@@ -72,6 +72,10 @@ class Coalitions(Refining):
         """Return a weight for each superpixel, its standard error, and facts, from coalitions and scores."""
         raise NotImplementedError
 
+    def told(self, facts: Mapping[str, float]) -> tuple[str, ...]:
+        """Return what the facts of a fit say, one sentence each."""
+        return ()
+
     def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
         maps = [superpixels(point, self.segments, self.compactness) for point in points]
         drawn: list[list[Array]] = [
@@ -107,7 +111,7 @@ class Coalitions(Refining):
             self.samples,
             np.stack(errors).astype(np.float32),
             facts,
-            (f"{facts['superpixels']:.0f} superpixels.",),
+            (f"{facts['superpixels']:.0f} superpixels.", *self.told(facts)),
             {"scores": known},
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from saliency_core.attribution import Attribution
+from saliency_core.kinds import kind
 from saliency_core.models.anatomy import Field, Layer, Span
 from saliency_core.render.numbers import MINUS, number_text
 from saliency_core.targets import LayerUnit
@@ -111,7 +112,7 @@ def unit_words(
 
 def _map_words(made: Attribution, box: tuple[int, int, int, int], everything: bool) -> str:
     """Return what a map with a value for every pixel says of the part that the unit can see."""
-    name = "gradient" if made.kind == "sensitivity" else "contribution"
+    name = kind(made.kind).quantity.lower()
     if not made.values.any():
         return f"The {name} is 0 in every pixel: no small change of one moves the unit on this image."
     said, share = "", outside(made.values, box)

@@ -85,7 +85,7 @@ def look_controls(view: View, made: Attribution) -> Look:
                lambda clip: _look(replace(look, clip=clip)), width=NARROW)  # fmt: skip
         if made.error is not None:
             _flag_control(look, "faded")
-        if made.kind == "region":
+        if made.kind == "region" and made.values.shape[:2] != made.point.shape[:2]:
             _flag_control(look, "smooth")
     return look
 
@@ -212,17 +212,19 @@ def sentence(made: Attribution, *, final: bool = True) -> str:
             f"One grey level more in {place} {moves} the {made.words} by {amount}; no pixel does more."
         )
     value_text = f"{number_text(value)} {made.units}"
-    return said + plain(f"The largest value of the map is {place}: {value_text}, for the {made.words}.")
+    return said + plain(f"The strongest value of the map is {place}: {value_text}, for the {made.words}.")
 
 
 def _strongest_area(made: Attribution) -> str:
-    """Return where a coarse map is largest, in pixels of the image."""
-    row, col = (int(n) for n in np.unravel_index(np.abs(made.values).argmax(), made.values.shape))
+    """Return where a map of regions is strongest, in pixels of the image: the middle of a whole region."""
+    sizes = np.abs(made.values)
+    cells = np.argwhere(sizes == sizes.max())
+    row, col = (int(n) for n in cells[np.square(cells - cells.mean(0)).sum(1).argmin()])
     lines = made.cells.lines(made.values.shape, made.point.shape[:2])
     places = [line.first + line.step * cell for line, cell in zip(lines, (row, col), strict=True)]
     at = [round(min(max(place, 0), end - 1)) for place, end in zip(places, made.point.shape[:2], strict=True)]
     value = f"{number_text(float(made.values[row, col]))} {made.units}"
-    return plain(f"The map is largest around row {at[0]}, column {at[1]}: {value}, for the {made.words}.")
+    return plain(f"The map is strongest around row {at[0]}, column {at[1]}: {value}, for the {made.words}.")
 
 
 def predictions(made: Attribution, key: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from saliency_core.attribution import Attribution
+from saliency_core.grammar import parse
 from saliency_core.kinds import kind
 from saliency_core.models.card_words import lines
 from saliency_core.models.model import Card
@@ -32,7 +33,9 @@ def reading(made: Attribution) -> None:
     """Explain, folded away, what the numbers and colours of this map mean."""
     unit = made.units.removesuffix(" per grey level")
     score = f"The score is the {made.words}, now {number_text(made.score)}."
-    lines = [score + (f" {SCORES[unit]}" if unit in SCORES else ""), kind(made.kind).meaning, COLOURS]
+    method = parse("method", made.recipe["method"])
+    meaning = f"{kind(made.kind).meaning} {method.aside}".strip()
+    lines = [score + (f" {SCORES[unit]}" if unit in SCORES else ""), meaning, COLOURS]
     with st.expander("How to read this map"):
         for line in filter(None, lines):
             st.markdown(plain(line))

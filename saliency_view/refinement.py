@@ -64,13 +64,13 @@ def refinement(job: Job, made: Attribution) -> None:
             st.rerun()
     else:
         left.markdown(f":material/check: {made.total} {plain(method.counted_in + sure)}")
-        _longer(method, right)
+        _longer(method, made.total, right)
 
 
-def _longer(method: Refining, place: Any) -> None:
-    """Offer more rounds of a finished map."""
+def _longer(method: Refining, total: int, place: Any) -> None:
+    """Offer more rounds of a finished map, unless there were fewer to be had than asked for."""
     longer = method.longer
-    if longer is None:
+    if longer is None or total < getattr(method, method.rounds):
         return
     wanted = getattr(longer, longer.rounds)
     why = "Goes on from here; the result is the same as if so many had been asked for at once."

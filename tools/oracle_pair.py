@@ -234,7 +234,7 @@ SMALL = 64  # pixels: PAIR asks for every window by itself, one for almost every
     lambda case: max(case.network.shape[:2]) <= SMALL,
 )
 def occlusion(case: Case, point: Float, index: int) -> tuple[Array, Array]:
-    mine = ours(case, point, index, f"occlusion(window={WINDOW}, stride=1, fill='black')")
+    mine = ours(case, point, index, f"occlusion(window={WINDOW}, stride=1, baseline=black())")
     theirs = pair.Occlusion().GetMask(point, model_function(case, index), size=WINDOW, value=0)
     sides = (np.minimum(np.arange(side) + 1, np.arange(side)[::-1] + 1) for side in point.shape[:2])
     down, across = (np.minimum(side, WINDOW) for side in sides)

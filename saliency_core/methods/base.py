@@ -40,7 +40,8 @@ class Method(Registered):
 
     kind says what the values are: one of saliency_core.kinds. cost is the number of points asked for
     each image. degree says how values grow with the score: 1 when twice the score gives twice the map,
-    2 when it gives four times the map, 0 when there is no such law. answers_silence: the map is not zero
+    2 when it gives four times the map, 0 when there is no such law. aside is what the meaning of the kind
+    leaves out. answers_silence: the map is not zero
     where the score never changes. group is its place in menus.
     """
 
@@ -49,6 +50,7 @@ class Method(Registered):
     group: ClassVar[str] = "Gradients"
     degree: ClassVar[int] = 1
     answers_silence: ClassVar[bool] = False
+    aside: ClassVar[str] = ""
     formula: ClassVar[str] = ""
     misleads: ClassVar[str] = ""
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
 
 import numpy as np
 
 from saliency_core.arrays import Array, Points, read_only
-from saliency_core.methods.base import Method, Refining, Sketch
-from saliency_core.paths import course, is_slope, score_of, told
+from saliency_core.methods.base import Method, Sketch
+from saliency_core.paths import Path, course, is_slope, score_of, told
 from saliency_core.probe import Probe
 from saliency_core.registry import register
 from saliency_core.sampling import GRADIENT, in_company, rounds_at_once, spans
@@ -32,17 +31,13 @@ NUDGE = 0.01  # pixels: how much more blur the forward difference looks at
     "darkens the border, and that counts as well.",
 )
 @dataclass(frozen=True)
-class BlurIG(Refining):
+class BlurIG(Path):
     """Shows how much each pixel adds to the score while the image comes into focus from a strong blur.
 
     Blurs from 0 to 50 pixels in equal steps over a black surrounding, as in PAIR's implementation. By default
     the path is made of chords, whose changes add up to the whole exactly; "forward" is PAIR's sum: the slope
     at the sharper end times a forward difference of 0.01 pixels, which need not be complete.
     """
-
-    group: ClassVar[str] = "Paths"
-    rounds: ClassVar[str] = "steps"
-    counted_in: ClassVar[str] = "steps"
 
     base: Method = param(Part(GRADIENT, title="Base", help="The method that sees the blurred images."))
     steps: int = param(Integer(100, low=2, high=2000, title="Steps", help="Blurred images on the way."))
@@ -67,35 +62,8 @@ class BlurIG(Refining):
         )
     )
 
-    @property
-    def kind(self) -> str:  # type: ignore[override]
-        """Slopes times the way are contributions; other maps stay what they are."""
-        return "contribution" if is_slope(self.base) else self.base.kind
-
-    @property
-    def degree(self) -> int:  # type: ignore[override]
-        """The law of the base holds for its sum."""
-        return self.base.degree
-
-    @property
-    def cost(self) -> int:
-        return self.steps * self.base.cost + (2 if is_slope(self.base) else 0)
-
-    def cost_on(self, probe: Probe) -> int:
-        return self.cost + self.steps * (self.base.cost_on(probe) - self.base.cost)
-
-    @property
-    def longer(self) -> None:
-        return None
-
-    def extends(self, rounds: int) -> bool:
-        return rounds == self.steps
-
     def reference(self, points: Points) -> Points:
         return blurred(points.astype(np.float32, copy=False), self.widest)
-
-    def units(self, score_unit: str) -> str:
-        return super().units(score_unit) if is_slope(self.base) else self.base.units(score_unit)
 
     def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
         points = points.astype(np.float32, copy=False)

@@ -10,8 +10,8 @@ import numpy as np
 
 from saliency_core.arrays import Array, Float, Points
 from saliency_core.baselines import from_gallery, gallery_names, random_pixels
-from saliency_core.methods.base import Method, Refining, Sketch
-from saliency_core.paths import is_slope, score_of, told
+from saliency_core.methods.base import Method, Sketch
+from saliency_core.paths import Path, is_slope, score_of, told
 from saliency_core.probe import Probe
 from saliency_core.registry import register
 from saliency_core.sampling import (
@@ -37,15 +37,15 @@ NOISE, GALLERY = "noise", "gallery"
     misleads="The answer is relative to the set of baselines: change the set, and other pixels count.",
 )
 @dataclass(frozen=True)
-class ExpectedGradients(Refining):
+class ExpectedGradients(Path):
     """Shows each pixel's share in the score compared with many baselines instead of a single one.
 
     One random place on the line for every random baseline, as in the paper, which draws baselines from the
     training images. Those are not at hand here: images of random pixels or the gallery stand for them.
     """
 
-    group: ClassVar[str] = "Paths"
     rounds: ClassVar[str] = "samples"
+    counted_in: ClassVar[str] = "samples"
 
     base: Method = param(Part(GRADIENT, title="Base", help="The method that sees the images on the way."))
     samples: int = param(
@@ -65,32 +65,14 @@ class ExpectedGradients(Refining):
     seed: int = param(Integer(0, low=0, high=LARGEST_SEED, title="Seed", help="Which pairs are drawn."))
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
-        """Slopes times the way are contributions; other maps stay what they are."""
-        return "contribution" if is_slope(self.base) else self.base.kind
-
-    @property
-    def degree(self) -> int:  # type: ignore[override]
-        """The law of the base holds for its mean."""
-        return self.base.degree
-
-    @property
-    def cost(self) -> int:
-        return (
-            self.samples * (self.base.cost + 1) + 1 if is_slope(self.base) else self.samples * self.base.cost
-        )
-
-    def cost_on(self, probe: Probe) -> int:
-        return self.cost + self.samples * (self.base.cost_on(probe) - self.base.cost)
+    def refinable(self) -> bool:
+        return True
 
     def reference(self, points: Points) -> Points:
         mean = sum(
             self.pair(sample, points.shape[1:])[1].astype(np.float64) for sample in range(self.samples)
         )
         return np.broadcast_to(np.asarray(mean / self.samples), points.shape)
-
-    def units(self, score_unit: str) -> str:
-        return super().units(score_unit) if is_slope(self.base) else self.base.units(score_unit)
 
     def pair(self, sample: int, shape: tuple[int, ...]) -> tuple[float, Float]:
         """Return the place on the line, 0 to 1, and the baseline (H, W, C) of one sample."""
@@ -138,3 +120,7 @@ class ExpectedGradients(Refining):
         state = {**moments.state, "image": image, "below": below}
         values = np.asarray(moments.mean, np.float32)
         return Sketch(values, moments.count, self.samples, moments.error, facts, notes, state)
+
+    def _points(self, each: int) -> int:
+        """Return the points of all maps, of every baseline's score and of the image's."""
+        return self.samples * (each + 1) + 1 if is_slope(self.base) else self.samples * each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,6 +30,11 @@ class GradCamPlusPlus(LayerMethod):
     Equation 19 of the paper, with the sum of the activations in the denominator. The factor exp(score),
     the same for all weights, is left out: it overflows and changes no proportion.
     """
+
+    aside: ClassVar[str] = "A factor is left out of all numbers alike, so they compare among themselves only."
+
+    def units(self, score_unit: str) -> str:
+        return f"{score_unit}, up to a factor"
 
     def signed(self, activations: Array, gradients: Array) -> Array:
         total = activations.sum((1, 2), keepdims=True)

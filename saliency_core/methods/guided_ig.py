@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from saliency_core.arrays import Array, Points
 from saliency_core.baselines import Baseline, Black
 from saliency_core.errors import SettingError
-from saliency_core.methods.base import Method, Refining, Sketch
-from saliency_core.paths import is_slope, score_of, told
+from saliency_core.methods.base import Method, Sketch
+from saliency_core.paths import Path, is_slope, score_of, told
 from saliency_core.probe import Probe
 from saliency_core.registry import register
 from saliency_core.sampling import GRADIENT, rounds_at_once
@@ -31,16 +30,12 @@ CLOSE = 1e-9  # of the whole way: rounding, not distance
     misleads="The path is chosen by the network itself, so two networks are not asked the same question.",
 )
 @dataclass(frozen=True)
-class GuidedIG(Refining):
+class GuidedIG(Path):
     """Adds up contributions along a path that goes around steep places, which makes the map less noisy.
 
     The paper's algorithm with the numbers of PAIR's implementation: 200 steps, a quarter of the pixels at a
     time, no pixel further than 2 % from the straight line. The baseline is a named one of raw pixels.
     """
-
-    group: ClassVar[str] = "Paths"
-    rounds: ClassVar[str] = "steps"
-    counted_in: ClassVar[str] = "steps"
 
     base: Method = param(Part(GRADIENT, title="Base", help="The method whose slopes guide the path."))
     steps: int = param(Integer(200, low=2, high=2000, title="Steps", help="Steps of the path."))
@@ -75,25 +70,6 @@ class GuidedIG(Refining):
                 f"guided_ig: {self.base.id} gives no slopes to guide a path.",
                 "Choose a base such as gradient().",
             )
-
-    @property
-    def degree(self) -> int:  # type: ignore[override]
-        """Twice the slopes choose the same path."""
-        return self.base.degree
-
-    @property
-    def cost(self) -> int:
-        return self.steps * self.base.cost + 2
-
-    def cost_on(self, probe: Probe) -> int:
-        return self.steps * self.base.cost_on(probe) + 2
-
-    @property
-    def longer(self) -> None:
-        return None
-
-    def extends(self, rounds: int) -> bool:
-        return rounds == self.steps
 
     def reference(self, points: Points) -> Points:
         return self.baseline.of(points)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
 from saliency_core.baselines import Baseline, Black
 from saliency_core.errors import SettingError
-from saliency_core.methods.base import Method, Refining, Sketch
+from saliency_core.methods.base import Method, Sketch
 from saliency_core.paths import (
     GAUSS,
     MIDPOINT,
     TRIPLED,
+    Path,
     WeightedMean,
     course,
     is_slope,
@@ -25,7 +26,7 @@ from saliency_core.paths import (
 )
 from saliency_core.probe import Probe
 from saliency_core.registry import register
-from saliency_core.sampling import GRADIENT, in_company, rounds_at_once, spans
+from saliency_core.sampling import GRADIENT, ahead, in_company, rounds_at_once, spans
 from saliency_core.spec import Choice, Integer, Part, Real, param
 
 MOST = 2000  # steps
@@ -41,7 +42,7 @@ MOST = 2000  # steps
     "none that the network knows.",
 )
 @dataclass(frozen=True)
-class IntegratedGradients(Refining):
+class IntegratedGradients(Path):
     """Shows how much each pixel adds to the score on the way from a baseline, such as black, to the image.
 
     The midpoint rule, or Gauss-Legendre as in captum, with weights that add up to 1; PAIR and tf-explain give
@@ -49,9 +50,6 @@ class IntegratedGradients(Refining):
     out. The baseline is a named one of raw pixels; most tools take zero after preprocessing.
     """
 
-    group: ClassVar[str] = "Paths"
-    rounds: ClassVar[str] = "steps"
-    counted_in: ClassVar[str] = "steps"
     grows: ClassVar[int] = TRIPLED
 
     base: Method = param(Part(GRADIENT, title="Base", help="The method that sees the images on the way."))
@@ -88,25 +86,8 @@ class IntegratedGradients(Refining):
             )
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
-        """Slopes times the way are contributions; other maps stay what they are."""
-        return "contribution" if is_slope(self.base) else self.base.kind
-
-    @property
-    def degree(self) -> int:  # type: ignore[override]
-        """The law of the base holds for its mean."""
-        return self.base.degree
-
-    @property
-    def cost(self) -> int:
-        return self.steps * self.base.cost + (2 if is_slope(self.base) else 0)
-
-    def cost_on(self, probe: Probe) -> int:
-        return self.cost + self.steps * (self.base.cost_on(probe) - self.base.cost)
-
-    @property
-    def longer(self) -> Self | None:
-        return super().longer if self.rule == MIDPOINT else None
+    def refinable(self) -> bool:
+        return self.rule == MIDPOINT
 
     def extends(self, rounds: int) -> bool:
         while self.rule == MIDPOINT and rounds < self.steps:
@@ -115,9 +96,6 @@ class IntegratedGradients(Refining):
 
     def reference(self, points: Points) -> Points:
         return self.baseline.of(points)
-
-    def units(self, score_unit: str) -> str:
-        return super().units(score_unit) if is_slope(self.base) else self.base.units(score_unit)
 
     def attribute(self, probe: Probe, points: Points) -> Values:
         if not self.tolerance or len(points) == 1:
@@ -141,15 +119,21 @@ class IntegratedGradients(Refining):
             if done == steps:
                 yield sketch
         while done < steps:
-            _, end = next(spans(done, steps, at_once))
-            positions, weights = (one[list(course(steps)[done:end])] for one in rule(self.rule, steps))
-            path = start + positions.astype(np.float32).reshape(-1, 1, 1, 1, 1) * way
-            maps = in_company(self.base, probe, path.reshape(-1, *points.shape[1:]))
-            for weight, one in zip(weights, maps.reshape(end - done, -1, *maps.shape[1:]), strict=True):
-                mean.add(one, float(weight))
-            done = end
-            sketch, steps = self._seen(mean, whole, way, done)
-            yield sketch
+            positions, weights = (one[list(course(steps))] for one in rule(self.rule, steps))
+
+            def path(span: tuple[int, int], positions: Array = positions) -> Points:
+                at = positions[slice(*span)].astype(np.float32).reshape(-1, 1, 1, 1, 1)
+                return (start + at * way).reshape(-1, *points.shape[1:])
+
+            shown = ahead(spans(done, steps, at_once), path)
+            for ((first, end), _), maps in ahead(shown, lambda made: in_company(self.base, probe, made[1])):
+                several = maps.reshape(end - first, -1, *maps.shape[1:])
+                for weight, one in zip(weights[first:end], several, strict=True):
+                    mean.add(one, float(weight))
+                done = end
+                sketch, longer = self._seen(mean, whole, way, done)
+                yield sketch
+            steps = longer
 
     def _whole(self, probe: Probe, points: Points, start: Points) -> Array:
         """Return by how much the score of each point differs from that of its baseline, (B,)."""

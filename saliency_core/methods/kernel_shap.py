@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -48,6 +49,11 @@ class KernelShap(Coalitions):
         shown = np.zeros(count, bool)
         shown[draw.permutation(count)[:size]] = True
         return ~shown if second else shown
+
+    def told(self, facts: Mapping[str, float]) -> tuple[str, ...]:
+        return (
+            f"Their values add up to {facts['whole']:.4g}, by which the image scores above the hidden one.",
+        )
 
     def solved(self, shown: Array, found: Array) -> Solved:
         whole, nothing = found[0], found[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,11 @@ class Lime(Coalitions):
         if number == 0:
             return np.ones(count, bool)
         return np.random.default_rng([self.seed, number]).random(count) < 0.5
+
+    def told(self, facts: Mapping[str, float]) -> tuple[str, ...]:
+        if "fit" not in facts:
+            return ()
+        return (f"Their sum explains {100 * facts['fit']:.3g} % of the spread of the scores.",)
 
     def solved(self, shown: Array, found: Array) -> Solved:
         distance = 1 - np.sqrt(shown.mean(1))

@@ -16,7 +16,7 @@ from saliency_core.spec import Choice, Real, param
     "method",
     "lrp",
     title="Layer-wise relevance propagation",
-    kind="contribution",
+    kind="relevance",
     group="Layer relevance",
     cites=("bach2015", "montavon2019", "andol2021"),
     formula="R_j = sum over k of (share of input j in output k) * R_k, from the score down to the pixels",

@@ -72,18 +72,19 @@ class ScoreCam(Refining):
 
     def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
         maps = np.moveaxis(feature_map(probe, points, self.layer)[0].astype(np.float64), -1, 1)
+        among = maps.shape[1]
         order = np.argsort(-np.ptp(maps, (2, 3)), axis=1, kind="stable")[:, : self.channels]
         maps = np.take_along_axis(maps, order[:, :, None, None], 1)
         known = np.zeros((len(points), 0)) if begun is None else begun.state["scores"]
         start, notes = known.shape[1], self.notes(probe)
         if start == order.shape[1]:
-            yield self._sketch(maps, known, notes)
+            yield self._sketch(maps, known, among, notes)
         for first, stop in _calls(start, order.shape[1], probe.chunk):
             asked = [
                 self._scores(probe, point, few[first:stop]) for point, few in zip(points, maps, strict=True)
             ]
             known = np.concatenate([known[:, :first], asked], 1)
-            yield self._sketch(maps, known, notes)
+            yield self._sketch(maps, known, among, notes)
 
     def _scores(self, probe: Probe, point: Array, maps: Array) -> Array:
         """Return the score of the image seen through each map (h, w)."""
@@ -92,18 +93,18 @@ class ScoreCam(Refining):
         shown = enlarged(masks, *probe.shape[:2], cells=self.cells_on(probe))
         return probe.score(shown[..., None] * point)
 
-    def _sketch(self, maps: Array, scores: Array, notes: tuple[str, ...]) -> Sketch:
+    def _sketch(self, maps: Array, scores: Array, among: int, notes: tuple[str, ...]) -> Sketch:
         done = scores.shape[1]
         weights = np.exp(scores - scores.max(1, keepdims=True))
         weights /= weights.sum(1, keepdims=True)
         signed = (weights[..., None, None] * maps[:, :done]).sum(1)
-        whole = done == maps.shape[1]
         largest = float(weights[0].max())
-        share = f"{done} of the channels were tried; one of them has {100 * largest:.3g} % of the weight."
+        tried = f"All {done}" if done == among else f"{done} of {among}"
+        share = f"{tried} channels were tried; one of them has {100 * largest:.3g} % of the weight."
         return Sketch(
             np.maximum(signed, 0).astype(np.float32),
-            self.channels if whole else done,
-            self.channels,
+            done,
+            maps.shape[1],
             facts={"tried": done, "largest_weight": largest},
             notes=(*notes, share, *silence(signed[0], True)),
             state={"scores": scores},

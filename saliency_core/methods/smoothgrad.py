@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from saliency_core.registry import register
 from saliency_core.sampling import Sampling
@@ -24,6 +25,8 @@ class SmoothGrad(Sampling):
     The signed mean, as in the paper and in captum and xplique. PAIR's implementation averages squares unless
     told otherwise, and tf-keras-vis absolute values: those are other maps.
     """
+
+    aside: ClassVar[str] = "Here it is the mean over noisy copies of the image, not the number of the image."
 
     @property
     def kind(self) -> str:  # type: ignore[override]

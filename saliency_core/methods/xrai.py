@@ -8,7 +8,7 @@ import numpy as np
 
 from saliency_core.arrays import Array, Points, Values
 from saliency_core.baselines import Black, White
-from saliency_core.cells import enlarged
+from saliency_core.cells import STRETCHED, Cells, enlarged
 from saliency_core.methods.base import Method
 from saliency_core.probe import Probe
 from saliency_core.registry import register
@@ -70,15 +70,18 @@ class Xrai(Method):
 
     def notes(self, probe: Probe) -> tuple[str, ...]:
         height, width, _ = probe.shape
-        named = " and ".join(base.spelling for base in self._bases())
+        started = " from black and from white" if len(self._bases()) > 1 else ""
         return (
-            f"Each pixel shows the mean of {named} over the region it came with; a region came only while it "
-            f"added {least_gain(height, width)} or more pixels.",
+            f"Each pixel shows the mean of {self.base.name}{started} over the region it came with; a region "
+            f"came only while it added {least_gain(height, width)} or more pixels.",
         )
+
+    def cells_on(self, probe: Probe) -> Cells:
+        return STRETCHED  # a number for every pixel, however coarse the base
 
     def attribute(self, probe: Probe, points: Points) -> Values:
         maps = np.stack([base.attribute(probe, points) for base in self._bases()]).mean(0, np.float64)
-        flat = [_flat(one, points.shape[1:3]) for one in maps]
+        flat = [_flat(one, points.shape[1:3], self.base.cells_on(probe)) for one in maps]
         pairs = zip(flat, points, strict=True)
         return np.stack([ranked(one, regions(point)) for one, point in pairs]).astype(np.float32)
 
@@ -88,6 +91,6 @@ class Xrai(Method):
         return tuple(replace(self.base, baseline=one) for one in (Black(), White()))  # type: ignore[type-var]
 
 
-def _flat(values: Array, shape: tuple[int, ...]) -> Array:
+def _flat(values: Array, shape: tuple[int, ...], cells: Cells) -> Array:
     """Return one number a pixel: the largest channel; a coarse map at the size of the image."""
-    return values.max(-1) if values.ndim == 3 else enlarged(values, shape[0], shape[1])
+    return values.max(-1) if values.ndim == 3 else enlarged(values, shape[0], shape[1], cells)

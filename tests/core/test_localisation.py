@@ -77,6 +77,7 @@ def test_chance_is_met_by_random_maps():
         ("sensitivity", [[7, 5]]),
         ("signal", [[7, 5]]),
         ("contribution", [[0, 4]]),
+        ("relevance", [[0, 4]]),
         ("region", [[0, 4]]),
         ("squared", [[0, 4]]),
     ],

@@ -120,7 +120,7 @@ def test_the_gap_is_small_and_closes(name):
 
 
 def test_two_graphs_of_the_same_function_have_the_same_maps():
-    """Implementation invariance: logits, and the same logits through a softmax and its logarithm again."""
+    """Implementation invariance: logits, and the same logits doubled and taken away once."""
     import keras
 
     keras.utils.set_random_seed(3)

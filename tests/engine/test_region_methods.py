@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from saliency_core import explain, open_model
-from saliency_core.cells import Cells
+from saliency_core.cells import Cells, enlarged
 from saliency_core.errors import ModelError, TargetError
 from saliency_core.grammar import parse
 from saliency_core.methods.score_cam import ScoreCam
@@ -133,7 +133,8 @@ def test_a_layer_with_fewer_channels_is_tried_whole() -> None:
     found = explain(model, image, method="score_cam(channels=300)")
     channels = [layer for layer in model.layers if layer.spatial][-1].channels
     assert found.facts["tried"] == channels < 300
-    assert found.done == found.total == 300
+    assert found.done == found.total == channels
+    assert f"All {channels} channels were tried" in found.notes[1]
 
 
 def test_smoothgrad_of_grad_cam_lies_where_grad_cam_lies() -> None:
@@ -143,6 +144,17 @@ def test_smoothgrad_of_grad_cam_lies_where_grad_cam_lies() -> None:
     assert smooth.values.shape == plain.values.shape
     assert smooth.cells == plain.cells
     assert not np.array_equal(smooth.values, plain.values)
+
+
+def test_xrai_of_a_coarse_base_fills_the_image_from_edge_to_edge() -> None:
+    model, image = made("digits")  # its last cells do not divide the image evenly
+    coarse = explain(model, image, method="grad_cam()")
+    assert coarse.cells != Cells()
+    found = explain(model, image, method="xrai(base=grad_cam())")
+    assert found.values.shape == model.card.input[:2]
+    assert found.cells == Cells()
+    heat = enlarged(coarse.values, *found.values.shape, coarse.cells)
+    assert found.values.sum(dtype=np.float64) == pytest.approx(heat.sum(dtype=np.float64), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", ["scenes", "digits"])

@@ -52,5 +52,14 @@ def test_a_coarse_map_can_be_shown_in_blocks(visit: Visit) -> None:
     settled(page)
     fine(page)
     assert parse("look", page.session_state["view"]["look"]).smooth is False
-    plain = visit(model="digits", image="digit_7", method="gradient()")
-    assert "look-smooth" not in [one.key for one in plain.toggle]
+    for method in ("gradient()", "occlusion()", "full_grad()"):  # a number for every pixel
+        plain = visit(model="digits", image="digit_7", method=method)
+        assert "look-smooth" not in [one.key for one in plain.toggle]
+
+
+def test_no_more_channels_are_offered_than_the_layer_has(visit: Visit) -> None:
+    few = visit(model="digits", image="digit_7", method="score_cam(channels=8)")
+    assert "continue" in [one.key for one in few.button]
+    whole = visit(model="digits", image="digit_7", method="score_cam()")
+    assert message()["done"] == message()["total"] == 64
+    assert "continue" not in [one.key for one in whole.button]

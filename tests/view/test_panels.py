@@ -121,10 +121,18 @@ def test_the_sentence_tells_where_a_coarse_map_is_largest() -> None:
     point = np.zeros((8, 12, 3), np.float32)
     one = replace(made(spike(1.0), kind="region"), values=values, point=point, units="logit")
     said = panels.sentence(one).replace("\\", "")
-    assert said.endswith("The map is largest around row 6, column 2: 0.25 logit, for the logit of class 1.")
+    assert said.endswith("The map is strongest around row 6, column 2: 0.25 logit, for the logit of class 1.")
     placed = replace(one, cells=Cells(Line(1, 3), Line(2, 5)))
     assert "row 4, column 2:" in panels.sentence(placed).replace("\\", "")
     assert panels.sentence(one, final=False).replace("\\", "") == "The network says **cross** (87.5 %). "
+
+
+def test_of_a_whole_region_the_sentence_tells_the_middle() -> None:
+    values = np.zeros((7, 9), np.float32)
+    values[1:6, 2:7] = -0.5
+    point = np.zeros((7, 9, 3), np.float32)
+    one = replace(made(spike(1.0), kind="region"), values=values, point=point, units="logit")
+    assert "strongest around row 3, column 4: −0.5 logit" in panels.sentence(one).replace("\\", "")
 
 
 def test_the_sentence_tells_the_largest_value_with_sign_and_place() -> None:

@@ -269,3 +269,18 @@ def test_every_kind_but_slopes_keeps_its_unit():
 @pytest.mark.parametrize(("total", "said"), [(10.0, "0 %"), (-27.6, "380 %"), (9.9999, "0.001 %")])
 def test_a_gap_is_told_in_plain_digits(total, said):
     assert completeness(10.0, total)[1].endswith(f": a gap of {said}.")
+
+
+def test_the_forward_difference_keeps_its_digits():
+    """Blurs 0.01 pixels apart differ by so little that float32 would lose half of its digits."""
+    from scipy.ndimage import gaussian_filter
+
+    shape, given = (12, 9, 3), weights((12, 9, 3))
+    point = points(1, shape)
+    found = BlurIG(steps=10, rule="forward").attribute(LinearProbe(given), point)[0]
+    wide = point[0].astype(np.float64)
+    exact = np.zeros(shape)
+    for sigma in np.arange(10) * 5.0:
+        near, far = (gaussian_filter(wide, (s, s, 0), mode="constant") for s in (sigma, sigma + 0.01))
+        exact += (near - far) / 0.01 * 5 * given
+    assert np.abs(found - exact).max() <= 1e-6 * np.abs(exact).max()

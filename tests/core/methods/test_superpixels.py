@@ -113,6 +113,7 @@ def test_kernel_shap_adds_up_even_after_a_few_samples_of_a_bent_score():
     whole = float(np.diff(probe.score(np.stack([hidden(batch[0], Mean()), batch[0]])))[0])
     for sketch in KernelShap(100).sketches(probe, batch):
         assert sketch.facts["whole"] == pytest.approx(whole, rel=1e-9)
+        assert f"add up to {whole:.4g}" in sketch.notes[1]
         shares = sketch.values[0].ravel()[first].astype(np.float64)
         assert shares.sum() == pytest.approx(whole, abs=1e-5 * np.abs(shares).sum())
 
@@ -139,6 +140,7 @@ def test_lime_of_a_linear_score_is_each_superpixel_s_share_when_nothing_holds_it
     exact = np.bincount(regions.ravel(), (given * batch[0]).sum(-1).ravel())
     assert np.allclose(last.values[0], exact[regions], rtol=1e-4, atol=1e-5 * np.abs(exact).max())
     assert last.facts["fit"] == pytest.approx(1)
+    assert "explains 100 %" in last.notes[1]
 
 
 def test_the_kernel_of_lime_falls_with_the_cosine_distance():
