@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,10 +14,11 @@ from saliency_core.cells import STRETCHED, Cells
 from saliency_core.errors import TargetError
 from saliency_core.methods.base import Method, Sketch
 from saliency_core.models.anatomy import Layer
-from saliency_core.probe import Probe
+from saliency_core.probe import Probe, pieces
 from saliency_core.spec import Text, param
 
 AUTO = "auto"
+AT_ONCE = 1 << 24  # activations that are held in float64
 TOLD = 0.5  # pixels beside its place from which on a cell is told of
 LAYER = Text(
     AUTO,
@@ -55,8 +57,13 @@ class LayerMethod(Method):
         return last.values
 
     def _signed(self, probe: Probe, points: Points) -> Array:
-        activations, gradients = feature_map(probe, points, self.layer)
-        return self.signed(activations.astype(np.float64), gradients.astype(np.float64))
+        layer = chosen(probe, self.layer)
+        at_once = len(points) if layer is None else max(2, AT_ONCE // math.prod(layer.shape))
+        parts = []
+        for first, last in pieces(len(points), at_once):
+            activations, gradients = feature_map(probe, points[first:last], self.layer)
+            parts.append(self.signed(activations.astype(np.float64), gradients.astype(np.float64)))
+        return np.concatenate(parts)
 
     def notes(self, probe: Probe) -> tuple[str, ...]:
         return told(probe, self.layer)

@@ -122,7 +122,7 @@ def test_a_waiting_page_keeps_the_last_map_of_the_picture_and_dims_it(visit: Vis
     gate.touch()
     one.open(model="template", image=SLOW, target="class_difference(2,0)")
     gate.unlink()
-    one.choose("Method", "Gradient x input")
+    one.choose("Method", "Gradient x input · gradients")
     worker(one)
     dimmed = one.page.locator("section.viewer[data-busy]")
     dimmed.wait_for()

@@ -123,3 +123,16 @@ def test_a_layer_that_sees_only_a_part_of_the_image_says_which(cols, said):
     partial = [note for note in GradCam().notes(probe) if "sees only" in note]
     assert len(partial) == bool(said)
     assert all(said in note for note in partial)
+
+
+def test_a_batch_of_large_maps_is_taken_in_parts_with_the_same_bytes(monkeypatch):
+    probe, batch = pooled((8, 4, 3)), points(7, (8, 4, 3))
+    whole = GradCam(relu=False).attribute(probe, batch)
+    monkeypatch.setattr("saliency_core.regions.AT_ONCE", 3 * 4 * 2 * len(probe.mix))
+    asked = []
+    at_layer = type(probe).at_layer
+    monkeypatch.setattr(
+        type(probe), "at_layer", lambda self, few, name: asked.append(len(few)) or at_layer(self, few, name)
+    )
+    assert np.array_equal(GradCam(relu=False).attribute(probe, batch), whole)
+    assert asked == [3, 4]
