@@ -128,4 +128,4 @@ def test_a_waiting_page_keeps_the_last_map_of_the_picture_and_dims_it(visit: Vis
     dimmed.wait_for()
     gate.touch()
     dimmed.wait_for(state="detached")
-    assert one.rest().heading.inner_text() == "Gradient of the logit of Template cross"
+    assert one.rest().heading.inner_text() == "Gradient x input of the logit of Template cross"
