@@ -23,6 +23,7 @@ from saliency_core.targets import OUTPUT, Question, TopClass
 
 HALF_RELUS = ("hard sigmoid",)  # made of a ReLU6, and no rectifier
 MOST_LANES = 2
+FEW = 5  # rows of a call of a large network
 CALLS = 2  # in each lane before anybody looks up: between rounds a core may stand idle
 NO_DOUBLE = (ValueError, TypeError, NotImplementedError, SaliencyError, RuntimeError)
 
@@ -78,6 +79,7 @@ class EngineProbe:
         self.question = question
         self.shape = compiled.frozen.shape
         self.rows = chunk_for(compiled.anatomy)
+        self.singly = lanes() == 1 and self.rows == FEW  # a lone core is quicker with one large map at a time
         self.chunk = self.rows * (1 if lanes() == 1 else lanes() * CALLS)
         self.tensors = tuple(question.seeds)
         self._seeds = [seed[None] for seed in question.seeds.values()]
@@ -101,15 +103,16 @@ class EngineProbe:
         """
         if len(points) == 1 and not self._compiled.anatomy.batch:
             return [self._compiled.run(self._form(kind, 1, at, rule), points, *self._seeds, *more)]
-        form = self._form(kind, self.rows, at, rule)
+        rows = 1 if kind == "gradient" and self.singly else self.rows
+        form = self._form(kind, rows, at, rule)
 
         def run(part: Points) -> list[Array]:
-            missing = self.rows - len(part)
+            missing = rows - len(part)
             full = np.concatenate([part, np.repeat(part[-1:], missing, 0)]) if missing else part
             found = self._compiled.run(form, full, *self._seeds, *more)
             return [one[: len(part)] for one in found]
 
-        parts = [points[first : first + self.rows] for first in range(0, len(points), self.rows)]
+        parts = [points[first : first + rows] for first in range(0, len(points), rows)]
         if len(parts) == 1 or lanes() == 1:
             return [run(part) for part in parts]
         return list(side_by_side().map(run, parts))
@@ -291,7 +294,7 @@ def chunk_for(anatomy: Anatomy) -> int:
         return anatomy.batch
     if anatomy.activations < 600_000:
         return 25
-    return 10 if anatomy.activations < 3_000_000 else 5
+    return 10 if anatomy.activations < 3_000_000 else FEW
 
 
 def exact(compiled: Compiled, target: Any, point: Points, labels: Sequence[str]) -> tuple[Any, str]:

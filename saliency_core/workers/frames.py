@@ -149,11 +149,10 @@ def _fill(stream: BinaryIO, view: memoryview) -> int:
     """Read until the view is full or the stream ends; the number of bytes read."""
     got = 0
     while got < len(view):
-        piece = stream.read(min(len(view) - got, 4 * MIB))
-        if not piece:
+        read = stream.readinto(view[got:])  # type: ignore[attr-defined]
+        if not read:
             break
-        view[got : got + len(piece)] = piece
-        got += len(piece)
+        got += read
     return got
 
 

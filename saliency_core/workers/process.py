@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 from saliency_core.arrays import Array
 from saliency_core.workers.frames import MIB, Arrays, FrameError, Limits, Message, pack, read_frame
@@ -104,6 +104,7 @@ class Process:
             cwd=confinement.scratch if confinement else ROOT,
             start_new_session=True,
         )
+        _widen(self._child.stdin, self._child.stdout)
         self.pid = self._child.pid
         self._threads = [
             threading.Thread(target=work, name=f"worker {index} {work.__name__}", daemon=True)
@@ -210,3 +211,12 @@ def last_words(code: int, confinement: Confinement | None = None) -> str:
     if confinement and name in ("SIGABRT", "SIGSEGV", "SIGBUS"):
         guess = f"; perhaps the {confinement.memory_mib} MiB of memory it may use were not enough"
     return f"it was ended by {name}{guess}"
+
+
+def _widen(*pipes: IO[bytes] | None) -> None:
+    """Let pipes hold a megabyte where the system can: a chunk of images passes in a few steps."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        for pipe in filter(None, pipes):
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, MIB)

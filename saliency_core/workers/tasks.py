@@ -30,7 +30,7 @@ from saliency_core.workers.report import Report, Task
 Params = dict[str, Any]
 Arrays = dict[str, Array]
 POINTS = "points of the network"
-BETWEEN_S = 0.25  # seconds between two sketches of a map
+BETWEEN_S = 0.4  # seconds between two sketches of a map
 TRACING = 120.0  # seconds that opening and tracing a model may take without looking up
 
 
