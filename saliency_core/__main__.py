@@ -158,6 +158,7 @@ def _inspect(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 
 
 def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from saliency_core.checks.certainty import certainty
     from saliency_core.watched import watched
 
     _check_outputs(given)
@@ -175,6 +176,7 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         "done": made.done,
         "total": made.total,
         "facts": dict(made.facts),
+        "certainty": certainty(made),
         "notes": list(made.notes),
         "seconds": round(made.seconds, 4),
         "recipe": made.recipe,
@@ -189,6 +191,7 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         _write(given.out, made.to_npz())
     if given.png:
         _write(given.png, _overlay(made, look))
+    sure = summary["certainty"]
     lines = [
         f"{model.card.title} ({model.name}) on {made.recipe['image']}",
         f"{made.words}: {made.score:.6g}",
@@ -196,6 +199,8 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         f"largest {summary['largest']:.3g}, {made.seconds:.2f} s",
         *(f"  {one.probability or 0:6.1%}  {one.label}" for one in made.predictions[:5]),
         *([f"stopped after {made.done} of {made.total}"] if made.done < made.total else []),
+        *([f"standard error {sure['error']:.2%} of the map"] if "error" in sure else []),
+        *([f"standard error {sure['error']:.2%} of the map"] if "error" in sure else []),
         *made.notes,
         *([made.evidence.sentence if made.evidence else NO_EVIDENCE] if given.evidence else []),
         *(f"{one['severity']}: {one['sentence']} {one['advice']}" for one in findings),

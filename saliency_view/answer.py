@@ -17,7 +17,7 @@ from saliency_core.workers.jobs import Job, Result
 from saliency_view import compute, own_models, panels, pictures, state
 from saliency_view.components.viewer import Box
 from saliency_view.reading import reading
-from saliency_view.refinement import certainty, refinement
+from saliency_view.refinement import figures, refinement
 from saliency_view.state import View
 
 REDRAWN_S = 0.3
@@ -88,7 +88,7 @@ def _map(job: Job, key: str, box: Box | None) -> None:
     look = panels.look_controls(view, made)
     look = panels.map_viewer(made, look, key, box=box)
     panels.facts_line(made, view)
-    certainty(job, made)
+    figures(job, made)
     reading(made)
     if job.ended:
         panels.downloads(made, look)

@@ -60,7 +60,7 @@ def _methods() -> None:
 
 def _values(one: Any) -> str:
     """Return what the numbers of a method are, in words."""
-    depends = " (with another base, in its unit)" if "base" in specs(one) else ""
+    depends = " (with another base, accordingly)" if "base" in specs(one) else ""
     points = "1 point" if one.cost == 1 else f"{one.cost} points"
     return f"{kind(one.kind).quantity.lower()}, in {one.units('score')}{depends}; {points} of the network"
 

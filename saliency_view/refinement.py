@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from saliency_core.attribution import Attribution
+from saliency_core.checks.certainty import Figures, certainty
 from saliency_core.grammar import parse
 from saliency_core.methods.base import Refining
 from saliency_core.render.numbers import number_text
@@ -18,7 +18,6 @@ from saliency_view.text import plain
 
 COURSES = "courses"  # how the figures fell, by the fingerprint of a job
 KEPT = 8
-Figures = dict[str, float]
 TITLES = {
     "error": ("Standard error", "Root mean square of the standard error of all values, as a share of the "
               "root mean square of the values themselves. It falls with the square root of the samples."),
@@ -28,20 +27,6 @@ TITLES = {
 }  # fmt: skip
 
 
-def figures(made: Attribution) -> Figures:
-    """Return how sure a map is, as shares of one."""
-    found: Figures = {}
-    if made.error is not None:
-        size = float(np.sqrt(np.mean(np.square(made.values, dtype=np.float64))))
-        error = float(np.sqrt(np.mean(np.square(made.error, dtype=np.float64))))
-        if size:
-            found["error"] = error / size
-        found["distinct"] = float(np.mean(np.abs(made.values) > CERTAIN * made.error))
-    if "gap_relative" in made.facts:
-        found["gap_relative"] = abs(float(made.facts["gap_relative"]))
-    return found
-
-
 def refinement(job: Job, made: Attribution) -> None:
     """Show how far a map is that is made in rounds, its certainty so far, and the next step."""
     method = parse("method", made.recipe["method"])
@@ -49,7 +34,9 @@ def refinement(job: Job, made: Attribution) -> None:
         return
     left, right = st.columns([5, 2], vertical_alignment="center")
     said = f"{made.done} of {made.total} {method.counted_in}"
-    sure = "".join(f" · {TITLES[name][0].lower()} {_percent(value)}" for name, value in figures(made).items())
+    sure = "".join(
+        f" · {TITLES[name][0].lower()} {_percent(value)}" for name, value in certainty(made).items()
+    )
     if not job.ended:
         eta = job.progress.eta_s if job.progress is not None else None
         late = f" · about {eta:.0f} s left" if eta is not None and eta > 0.5 else ""
@@ -81,9 +68,9 @@ def _longer(method: Refining, total: int, place: Any) -> None:
         st.rerun()
 
 
-def certainty(job: Job, made: Attribution) -> None:
+def figures(job: Job, made: Attribution) -> None:
     """Show how sure the map is, and how that came about while it was made."""
-    now = figures(made)
+    now = certainty(made)
     if not now:
         return
     course = _remember(job, made.done, now)

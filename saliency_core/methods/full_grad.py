@@ -21,7 +21,6 @@ SLACK = 1e-3  # of the score: what float32 may lose on the way through many laye
     "method",
     "full_grad",
     title="FullGrad",
-    kind="region",
     group="Regions",
     cites=("srinivas2019",),
     formula="|x * d score / d x| + sum over layers and channels of |b * d score / d b|, spread over the "
@@ -46,6 +45,11 @@ class FullGrad(Method):
             "that belong to no place.",
         )
     )
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """Sizes mark regions; with their signs they are shares of the score."""
+        return "relevance" if self.signed else "region"
 
     def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
         shares = probe.shares(points)
