@@ -80,7 +80,8 @@ class EngineProbe:
         self.shape = compiled.frozen.shape
         self.rows = chunk_for(compiled.anatomy)
         self.singly = lanes() == 1 and self.rows == FEW  # a lone core is quicker with one large map at a time
-        self.chunk = self.rows * (1 if lanes() == 1 else lanes() * CALLS)
+        self._lanes = 1 if getattr(compiled, "alone", False) else lanes()
+        self.chunk = self.rows * (1 if self._lanes == 1 else self._lanes * CALLS)
         self.tensors = tuple(question.seeds)
         self._seeds = [seed[None] for seed in question.seeds.values()]
 
@@ -113,7 +114,7 @@ class EngineProbe:
             return [one[: len(part)] for one in found]
 
         parts = [points[first : first + rows] for first in range(0, len(points), rows)]
-        if len(parts) == 1 or lanes() == 1:
+        if len(parts) == 1 or self._lanes == 1:
             return [run(part) for part in parts]
         return list(side_by_side().map(run, parts))
 

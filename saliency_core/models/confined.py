@@ -34,6 +34,8 @@ class Outline:
 class Elsewhere:
     """Stands for a compiled graph in another process: the five things that a model needs of it."""
 
+    alone = True  # one question at a time: calls side by side would only wait for each other
+
     def __init__(self, remote: Remote, frozen: Outline, anatomy: Anatomy, norms_folded: bool) -> None:
         self._remote = remote
         self.frozen = frozen

@@ -49,7 +49,7 @@ def test_a_layer_a_channel_and_a_cell_are_chosen_by_hand(visit: Visit) -> None:
     one.wait_for_address(target=target)
     one.wait_for_heading("row 11, column 4, channel 7")
     one.rest()
-    assert one.heading.inner_text() == "Activation of conv2, row 11, column 4, channel 7"
+    assert one.heading.inner_text() == "Gradient of the activation of conv2, row 11, column 4, channel 7"
     top, left, bottom, right = box_of(said(one))
     assert (bottom - top, right - left) == (14, 14)
     assert "Outside, the gradient is exactly 0." in said(one)

@@ -56,6 +56,11 @@ def shown() -> tuple[np.ndarray, dict[str, Any]]:
     return result.arrays["values"], result.message["recipe"]
 
 
+def named(fields: Any, label: str) -> Any:
+    """Return the field with a label; its key names how the model is opened now."""
+    return next(one for one in fields if one.label == label)
+
+
 def test_a_model_is_opened_explained_and_opened_otherwise(
     visit: Visit, files: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -71,9 +76,9 @@ def test_a_model_is_opened_explained_and_opened_otherwise(
     trusted = explain(open_model(own, trusted=True), picture)
     np.testing.assert_array_equal(values, trusted.values)
 
-    page.selectbox(key=f"{id}-way").set_value("unit")
-    page.text_area(key=f"{id}-labels").set_value("one\ntwo\nthree\nfour\nfive")
-    page.button(key=f"FormSubmitter:own-{id}-Open with these").click()
+    named(page.selectbox, "Preprocessing").set_value("unit")
+    named(page.text_area, "Names of the classes").set_value("one\ntwo\nthree\nfour\nfive")
+    named(page.button, "Open with these").click()
     fine(settled(page))
     values, recipe = shown()
     assert recipe["preprocessing"] == "unit()"
