@@ -9,9 +9,8 @@ import numpy as np
 from saliency_core.arrays import Array, Float, Points
 from saliency_core.baselines import Baseline, Mean
 from saliency_core.probe import Probe, pieces
+from saliency_core.sampling import LARGEST_SEED
 from saliency_core.spec import Integer, Part
-
-LARGEST_SEED = 2**32 - 1
 
 Show = Callable[[Float, int], None]  # writes the image of one round into an array (H, W, C)
 
