@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
-import numpy as np
-
-from saliency_core.arrays import Array, Points, Values
+from saliency_core.arrays import Array, Points, Values, joined_rows
 from saliency_core.models.anatomy import Layer
 
 OnPoints = Callable[[int], None]
@@ -116,17 +114,17 @@ class counted:
 
     def score(self, points: Points) -> Array:
         """Return the scores of the base probe."""
-        return np.concatenate([self._count(part, self.base.score(part)) for part in self._chunks(points)])
+        return joined_rows([self._count(part, self.base.score(part)) for part in self._chunks(points)])
 
     def gradient(self, points: Points, rule: str = "") -> Values:
         """Return the gradients of the base probe."""
         parts = [self._count(part, self.base.gradient(part, rule)) for part in self._chunks(points)]
-        return np.concatenate(parts)
+        return joined_rows(parts)
 
     def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
         """Return the layer and its gradients from the base probe."""
         parts = [self._count(part, self.base.at_layer(part, layer)) for part in self._chunks(points)]
-        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        return joined_rows([part[0] for part in parts]), joined_rows([part[1] for part in parts])
 
     def shares(self, points: Points) -> Shares:
         """Return the shares from the base probe."""
@@ -139,7 +137,7 @@ class counted:
     def relevance(self, points: Points, rule: str, numbers: Sequence[float]) -> tuple[Array, Values]:
         """Return scores and relevance from the base probe."""
         parts = [self._count(part, self.base.relevance(part, rule, numbers)) for part in self._chunks(points)]
-        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        return joined_rows([part[0] for part in parts]), joined_rows([part[1] for part in parts])
 
     def _chunks(self, points: Points) -> list[Points]:
         return [points[first:last] for first, last in pieces(len(points), self.chunk)]
@@ -155,9 +153,9 @@ def joined(parts: Sequence[Shares]) -> Shares:
     """Return the shares of several batches as those of one."""
     columns = zip(*(part.biases for part in parts), strict=True)
     return Shares(
-        np.concatenate([part.score for part in parts]),
-        np.concatenate([part.pixels for part in parts]),
-        tuple((column[0][0], np.concatenate([values for _, values in column])) for column in columns),
+        joined_rows([part.score for part in parts]),
+        joined_rows([part.pixels for part in parts]),
+        tuple((column[0][0], joined_rows([values for _, values in column])) for column in columns),
         parts[0].offset,
     )
 
