@@ -14,7 +14,7 @@ from saliency_core.render.numbers import number_text
 from saliency_core.render.reduce import CERTAIN
 from saliency_core.workers.jobs import Job
 from saliency_view import compute, state
-from saliency_view.text import plain
+from saliency_view.text import counted, plain
 
 COURSES = "courses"  # how the figures fell, by the fingerprint of a job
 KEPT = 8
@@ -33,7 +33,7 @@ def refinement(job: Job, made: Attribution) -> None:
     if not isinstance(method, Refining):
         return
     left, right = st.columns([5, 2], vertical_alignment="center")
-    said = f"{made.done} of {made.total} {method.counted_in}"
+    said = f"{made.done} of {counted(made.total, method.counted_in)}"
     sure = "".join(
         f" · {TITLES[name][0].lower()} {_percent(value)}" for name, value in certainty(made).items()
     )
@@ -50,7 +50,7 @@ def refinement(job: Job, made: Attribution) -> None:
             compute.again(job)
             st.rerun()
     else:
-        left.markdown(f":material/check: {made.total} {plain(method.counted_in + sure)}")
+        left.markdown(f":material/check: {plain(counted(made.total, method.counted_in) + sure)}")
         _longer(method, made.total, right)
 
 
