@@ -44,9 +44,7 @@ def failure(job: Job) -> None:
     """Show why there is no result, and offer another try."""
     if job.state == "cancelled":
         st.info("The computation was stopped.")
-    elif job.error is not None:
-        number = f" The log has the details under error {job.error_id}." if job.error_id else ""
-        st.error(f"{plain(job.error.problem)} {plain(job.error.hint)}{plain(number)}")
+    mishap(job)
     if job.state == "cancelled" or job.retryable or isinstance(job.error, DownloadError):
         if st.button("Try again", key=f"again-{job.key[1]}"):
             compute.again(job)
@@ -54,6 +52,13 @@ def failure(job: Job) -> None:
     elif st.button("Explain what is usual for this model"):
         state.change(target="", method="gradient()")
         st.rerun()
+
+
+def mishap(job: Job) -> None:
+    """Show what went wrong, if anything did."""
+    if job.error is not None:
+        number = f" The log has the details under error {job.error_id}." if job.error_id else ""
+        st.error(f"{plain(job.error.problem)} {plain(job.error.hint)}{plain(number)}")
 
 
 def attribution(job: Job) -> Attribution:

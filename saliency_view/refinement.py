@@ -14,6 +14,7 @@ from saliency_core.render.numbers import number_text
 from saliency_core.render.reduce import CERTAIN
 from saliency_core.workers.jobs import Job
 from saliency_view import compute, state
+from saliency_view.panels import mishap
 from saliency_view.text import counted, plain
 
 COURSES = "courses"  # how the figures fell, by the fingerprint of a job
@@ -32,6 +33,7 @@ def refinement(job: Job, made: Attribution) -> None:
     method = parse("method", made.recipe["method"])
     if not isinstance(method, Refining):
         return
+    mishap(job)
     left, right = st.columns([5, 2], vertical_alignment="center")
     said = f"{made.done} of {counted(made.total, method.counted_in)}"
     sure = "".join(
