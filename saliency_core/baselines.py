@@ -129,8 +129,8 @@ def from_gallery(name: str, shape: tuple[int, int, int]) -> Float:
     if name not in gallery_names():
         raise SettingError(
             f"There is no picture {name[:60]!r}.",
-            f"Choose one of the gallery, such as {gallery_names()[0]}, or hand it over: "
-            "explain(..., pictures={name: image}).",
+            f"Choose one of the gallery, such as {gallery_names()[0]}, or give your own: upload it on the "
+            "page, or in Python explain(..., pictures={name: image}).",
         )
     return read_only(fit(read_image(sample(name).read()), *shape).copy())
 

@@ -159,7 +159,7 @@ class ClassDifference(Target):
 class LayerUnit(Target):
     """Explains one unit: a single cell of a feature map, or one neuron of a dense layer."""
 
-    layer: str = param(Text(help="Name of the layer, as in model.layers."))
+    layer: str = param(Text(help="Name of the layer, as in the list of the model's layers."))
     row: int = param(Integer(0, low=0, help="Row in the feature map; 0 for a dense layer."))
     col: int = param(Integer(0, low=0, help="Column in the feature map; 0 for a dense layer."))
     channel: int = param(Integer(0, low=0, help="Channel of the map, or number of the neuron."))
@@ -187,7 +187,7 @@ class LayerUnit(Target):
 class LayerChannel(Target):
     """Explains a whole channel of a layer: its mean, its sum, or its strongest cell on the clean image."""
 
-    layer: str = param(Text(help="Name of the layer, as in model.layers."))
+    layer: str = param(Text(help="Name of the layer, as in the list of the model's layers."))
     channel: int = param(Integer(0, low=0, help="Number of the channel."))
     how: str = param(
         Choice(

@@ -73,7 +73,7 @@ def _answer(view: View, picture: Image, job: Job, told: Mapping[str, Any]) -> No
 
 def _known(view: View, picture: Image, job: Job, made: Attribution, told: Mapping[str, Any]) -> None:
     st.session_state["top_classes"] = [one.index for one in made.predictions[:2]]
-    st.markdown(panels.sentence(made, final=job.ended))
+    st.markdown(panels.sentence(made, parse("look", view.look), final=job.ended))
     above = st.container()
     left, right = st.columns([3, 1], gap="medium")
     with left:

@@ -11,7 +11,7 @@ from saliency_core.kinds import kind
 from saliency_core.models.anatomy import Field, Layer, Span
 from saliency_core.render.numbers import MINUS, number_text
 from saliency_core.targets import LayerUnit
-from saliency_view.text import plain
+from saliency_view.text import counted, plain
 
 STEPS = {
     "Add": "sum", "AddN": "sum", "AddV2": "sum", "AvgPool": "mean of windows", "BiasAdd": "weights and bias",
@@ -121,4 +121,4 @@ def _map_words(made: Attribution, box: tuple[int, int, int, int], everything: bo
     elif not everything:
         said = f"**{plain(format(100 * share, '.2g'))} % of the {name} lies outside, which must not be.** "
     few = half(made.values)
-    return said + f"Half of all \\|{name}\\| lies in {few} pixel{'s' if few > 1 else ''}."
+    return said + f"Half of all \\|{name}\\| lies in {counted(few, 'pixels')}."

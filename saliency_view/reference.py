@@ -15,7 +15,7 @@ from saliency_core.registry import Registered
 from saliency_core.spec import REQUIRED, specs
 from saliency_view.controls import by_group
 from saliency_view.tables import text_table
-from saliency_view.text import plain
+from saliency_view.text import counted, plain
 
 
 def draw() -> None:
@@ -61,7 +61,7 @@ def _methods() -> None:
 def _values(one: Any) -> str:
     """Return what the numbers of a method are, in words."""
     depends = " (with another base, accordingly)" if "base" in specs(one) else ""
-    points = "1 point" if one.cost == 1 else f"{one.cost} points"
+    points = counted(one.cost, "points")
     return f"{kind(one.kind).quantity.lower()}, in {one.units('score')}{depends}; {points} of the network"
 
 

@@ -14,7 +14,8 @@ from saliency_core.render.numbers import number_text
 from saliency_core.render.reduce import CERTAIN
 from saliency_core.workers.jobs import Job
 from saliency_view import compute, state
-from saliency_view.text import plain
+from saliency_view.panels import mishap
+from saliency_view.text import counted, plain
 
 COURSES = "courses"  # how the figures fell, by the fingerprint of a job
 KEPT = 8
@@ -32,8 +33,9 @@ def refinement(job: Job, made: Attribution) -> None:
     method = parse("method", made.recipe["method"])
     if not isinstance(method, Refining):
         return
+    mishap(job)
     left, right = st.columns([5, 2], vertical_alignment="center")
-    said = f"{made.done} of {made.total} {method.counted_in}"
+    said = f"{made.done} of {counted(made.total, method.counted_in)}"
     sure = "".join(
         f" · {TITLES[name][0].lower()} {_percent(value)}" for name, value in certainty(made).items()
     )
@@ -50,7 +52,7 @@ def refinement(job: Job, made: Attribution) -> None:
             compute.again(job)
             st.rerun()
     else:
-        left.markdown(f":material/check: {made.total} {plain(method.counted_in + sure)}")
+        left.markdown(f":material/check: {plain(counted(made.total, method.counted_in) + sure)}")
         _longer(method, made.total, right)
 
 

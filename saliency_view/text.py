@@ -11,6 +11,11 @@ JOINER = "\N{WORD JOINER}"
 _TURNED = re.compile(r"(?<=:)(?=\S)|(?<=www)(?=\.)|(?=@)|(?<=[-<>=~])(?=[-<>=~])", re.IGNORECASE)
 
 
+def counted(number: int, things: str) -> str:
+    """Return how many there are of what has a plural in s: `1 window`, `9 windows`."""
+    return f"{number} {things.removesuffix('s') if number == 1 else things}"
+
+
 def plain(text: object) -> str:
     """Return text that markdown shows exactly as it is: one line, every punctuation mark escaped."""
     parted = _TURNED.sub(JOINER, _SPACE.sub(" ", str(text)))

@@ -32,7 +32,7 @@ from saliency_view.neurons import neurons
 from saliency_view.sidebar import sidebar
 from saliency_view.sitemap import PAGES
 from saliency_view.state import View
-from saliency_view.text import plain
+from saliency_view.text import counted, plain
 
 WANTED = "unit-layer"  # a layer that was chosen before its values are known, with its model
 INTRO = (
@@ -117,7 +117,7 @@ def _choose_layer(view: View, layers: list[Layer], chosen: str) -> None:
         key=f"layers-{view.model}",
         rows=rows,
         selected=_listed(chosen, layers),
-        title="1 layer" if len(rows) == 1 else f"{len(rows)} layers",
+        title=counted(len(rows), "layers"),
     )
     if picked is not None and picked != chosen:
         st.session_state[WANTED] = (view.model, picked)
@@ -161,14 +161,13 @@ def _tiles(view: View, layer: Layer, maps: np.ndarray, chosen: int) -> int | Non
     note = (
         "" if made.side == 1 else f"; each pixel of a picture is the mean of {made.side} x {made.side} cells"
     )
-    count = "1 channel" if maps.shape[2] == 1 else f"{maps.shape[2]} channels"
     return tiles(
         key=f"tiles-{view.model}-{layer.tensor}",
         levels=made.levels,
         peaks=made.peaks,
         colours=made.colours,
         selected=chosen,
-        title=f"{layer.name}: {count} of {maps.shape[0]} x {maps.shape[1]}",
+        title=f"{layer.name}: {counted(maps.shape[2], 'channels')} of {maps.shape[0]} x {maps.shape[1]}",
         unit=f"activation, one scale for all; {channel_maps.CLIP:g} % of the values lie within it{note}",
     )
 

@@ -69,8 +69,10 @@ class Anatomy:
         tensor = nodes.tensor_of(name)
         if tensor in self.tensors:
             return Layer(name, tensor, self.tensors[tensor], "tensor", self.fields.get(tensor, WHOLE))
-        near = difflib.get_close_matches(name, [layer.name for layer in self.layers], 3, 0.3)
-        hint = f"Nearest: {', '.join(near)}." if near else "See model.layers for the list."
+        known = [layer.name for layer in self.layers]
+        near = difflib.get_close_matches(name, known, 3, 0.3)
+        ends = " to ".join(known[:1] + known[1:][-1:])
+        hint = f"Nearest: {', '.join(near)}." if near else f"Choose one of its layers, from {ends}."
         raise TargetError(f"The model has no layer {name[:80]!r}.", hint)
 
 

@@ -48,6 +48,18 @@ def indistinct(values: Array, error: Array | None, look: Look) -> NDArray[np.boo
     return np.asarray(sizes < CERTAIN * one)
 
 
+def strongest(values: Array, look: Look, error: Array | None = None) -> NDArray[np.bool_]:
+    """Return which pixels (H, W) are the strongest of those that a look shows; none where it shows nothing.
+
+    error: the standard error of each of the values, for looks that leave out what is within the noise.
+    """
+    sizes = np.abs(reduce_channels(values, look))
+    faint = indistinct(values, error, look) if look.faded else None
+    if faint is not None:
+        sizes[faint] = 0
+    return np.asarray((sizes > 0) & (sizes == sizes.max()))
+
+
 def signed_map(values: Array, look: Look) -> Numbers:
     """Return one number per pixel, (H, W), before the sign is chosen; an L2 norm has none to lose."""
     values = np.asarray(values)

@@ -115,6 +115,9 @@ class Job:
     def __post_init__(self) -> None:
         self.background = self.request.background
         self._changed = threading.Condition(self.lock)
+        begun = self.request.begun
+        if begun is not None and begun.fingerprint == self.fingerprint:
+            self.partial = begun  # the same map, not the beginning of a longer one
 
     @property
     def fingerprint(self) -> str:
@@ -153,10 +156,11 @@ class Job:
             return self._changed.wait_for(lambda: self.ended, seconds)
 
     def end(self, state: State, result: Result | None = None, error: SaliencyError | None = None) -> None:
-        """Set the end, once; the job table calls this. What was known when it was stopped is kept."""
+        """Set the end, once; the job table calls this. What can be gone on from is kept."""
         with self._changed:
             self.result, self.error = result, error
-            self.partial = self.partial if state == "cancelled" else None
+            if state != "cancelled" and not isinstance(error, WorkerError):
+                self.partial = None
             if self.request.begun is not None:
                 self.request = replace(self.request, begun=None)
             self.state, self.ended_at = state, time.monotonic()

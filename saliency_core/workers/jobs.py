@@ -109,7 +109,7 @@ class JobTable:
             return job
 
     def retry(self, job: Job) -> Job:
-        """Ask again for what a job asked; what it knew when it was stopped is gone on from."""
+        """Ask again for what a job asked; what it knew when it ended is gone on from."""
         return self.submit(job.key, replace(job.request, begun=job.partial), job.label)
 
     def cancel(self, job: Job) -> None:

@@ -56,7 +56,7 @@ class Turns:
         if work.run is not None and not work.put_off:
             job.state = "running"
         if work.jobs:
-            job.progress, job.partial = work.jobs[0].progress, work.jobs[0].partial
+            job.progress, job.partial = work.jobs[0].progress, work.jobs[0].partial or job.partial
         work.jobs.append(job)
         self.raise_up(work)
         return shared

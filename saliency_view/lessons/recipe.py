@@ -49,17 +49,18 @@ def draw() -> None:
 
 
 def _row(method: str, job: Job) -> Attribution | None:
-    """Draw the four pictures of one method side by side, or why there are none."""
+    """Draw the four pictures of one method, two by two on a phone, or why there are none."""
     st.subheader(plain(parse("method", method).title))
     if not finished(job, f"Explaining with {method}"):
         return None
     made = panels.attribution(job)
     st.caption(plain(" ".join([f"{made.words[:1].upper()}{made.words[1:]}.", *made.notes])))
     shown = recipe_panels(made.values, _photo(made), made.units)
-    for place, part in zip(st.columns(len(shown)), shown, strict=True):
-        with place:
-            st.image(_sharp(part), caption=f"{part.name}: {plain(part.scale)}", output_format="PNG",
-                     width="stretch")  # fmt: skip
+    with st.container(horizontal=True):  # columns would be stacked on a phone
+        for part in shown:
+            with st.container():
+                st.image(_sharp(part), caption=f"{part.name}: {plain(part.scale)}", output_format="PNG",
+                         width="stretch")  # fmt: skip
     return made
 
 

@@ -199,6 +199,25 @@ def test_a_phone_needs_no_sideways_scrolling(path: str, visit: Visit) -> None:
         assert box["x"] + box["width"] <= 390
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "across"), [(1440, 900, 4), (1280, 720, 4), (390, 844, 2)], ids=str
+)
+def test_the_classic_figure_stands_in_straight_rows(
+    width: int, height: int, across: int, visit: Visit
+) -> None:
+    one = visit(fresh=True, viewport={"width": width, "height": height}).open("recipe", model="digits")
+    assert one.too_wide() == 0
+    boxes = [image.bounding_box() for image in one.page.get_by_test_id("stMain").locator("img").all()]
+    assert len(boxes) == 12
+    assert len({round(box["width"]) for box in boxes}) == 1
+    rows = [boxes[first : first + across] for first in range(0, 12, across)]
+    lefts = [round(box["x"]) for box in rows[0]]
+    assert lefts == sorted(set(lefts))
+    for row in rows:
+        assert [round(box["x"]) for box in row] == lefts
+        assert len({round(box["y"]) for box in row}) == 1
+
+
 def test_everything_to_press_or_fill_in_has_a_name(visit: Visit) -> None:
     one = visit().open(model="digits", target="layer_unit(layer='output', channel=3)")
     assert one.page.get_by_role("spinbutton").count() >= 1

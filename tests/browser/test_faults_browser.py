@@ -50,7 +50,7 @@ def worker(one: Visitor) -> int:
 
 
 def done(one: Visitor) -> None:
-    one.wait_for_heading("Gradient of the logit of Template cross")
+    one.wait_for_heading("of the logit of Template cross")
 
 
 def test_a_slow_map_tells_how_far_it_is_and_how_long_it_will_take(visit: Visit, gate: Path) -> None:
@@ -100,6 +100,27 @@ def test_a_lost_process_costs_one_map_which_can_be_tried_again(
     ann.page.get_by_role("button", name="Try again", exact=True).click()
     done(ann)
     assert ann.rest().page.get_by_test_id("stAlertContentError").count() == 0
+
+
+def test_a_lost_process_leaves_the_map_so_far_which_is_gone_on_from(visit: Visit, gate: Path) -> None:
+    one = visit()
+    ask = f"model=template&image={SLOW}&target=class_difference(2,1)&method=smoothgrad(samples=400)"
+    one.page.goto(f"{one.url}/?{ask}")
+    title = one.page.locator("section.viewer .heading", has_text="Process")
+    os.kill(int(re.search(r"Process (\d+)", title.inner_text()).group(1)), signal.SIGKILL)
+    one.page.get_by_test_id("stAlertContentError").wait_for()
+    one.rest()
+    assert one.page.get_by_test_id("stAlertContentError").count() == 1
+    assert title.is_visible()
+    assert one.colours() == 2  # the toy map has two values, an empty one shows one
+    stopped = re.search(r"Stopped after (\d+) of 3000 samples", one.text("^Stopped after")).group(1)
+    one.page.get_by_role("button", name="Go on", exact=True).click()
+    went_on = one.page.get_by_text(re.compile(r"^\d+ of 3000 samples"))
+    went_on.wait_for()
+    one.page.get_by_test_id("stAlertContentError").wait_for(state="detached")
+    assert int(went_on.inner_text().split()[0]) >= int(stopped)
+    gate.touch()
+    done(one)
 
 
 def test_an_unforeseen_error_shows_an_id_that_is_in_the_log_and_nothing_else(

@@ -80,6 +80,14 @@ def test_no_name_reaches_a_file(name):
         Picture(name).of(points(1, SHAPE))
 
 
+def test_who_misses_a_picture_is_told_how_to_bring_it_on_a_page_and_in_python():
+    with pytest.raises(SettingError) as caught:
+        Picture("nowhere").of(points(1, SHAPE))
+    assert "upload it on the page" in caught.value.hint
+    assert "in Python explain(" in caught.value.hint
+    assert gallery()[0].id in caught.value.hint
+
+
 def test_a_picture_handed_over_is_named_by_its_digest_and_used():
     method = IG.format("picture('mine')")
     made = explain(paper(), IMAGE, "class_logit(2)", method, pictures={"mine": OTHER})

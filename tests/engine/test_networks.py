@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -169,6 +171,9 @@ def test_errors_are_one_clear_sentence():
         explain(opened, image, "class_logit(5)")
     with pytest.raises(TargetError, match="conv1"):
         explain(opened, image, "layer_unit('conv_1')")
+    ends = f"from {opened.layers[0].name} to {opened.layers[-1].name}"
+    with pytest.raises(TargetError, match=f"Choose one of its layers, {re.escape(ends)}"):
+        explain(opened, image, "layer_unit('####')")
     with pytest.raises(TargetError, match="9 x 7 x 6"):
         explain(opened, image, "layer_unit('conv1', 9, 0, 0)")
     with pytest.raises(ModelError, match=r"size=\(height, width\)"):

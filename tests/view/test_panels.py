@@ -115,16 +115,22 @@ def test_the_photo_is_the_point_as_bytes() -> None:
     assert panels.photo_of(many).shape == (2, 2, 1)
 
 
+def said_of(one: Attribution, look: Look | None = None, **words: Any) -> str:
+    """Return the sentence over a map, without the signs that keep foreign text from being markdown."""
+    return panels.sentence(one, look or Look.for_kind(one.kind), **words).replace("\\", "")
+
+
 def test_the_sentence_tells_where_a_coarse_map_is_largest() -> None:
     values = np.zeros((2, 2), np.float32)
     values[1, 0] = 0.25
     point = np.zeros((8, 12, 3), np.float32)
     one = replace(made(spike(1.0), kind="region"), values=values, point=point, units="logit")
-    said = panels.sentence(one).replace("\\", "")
-    assert said.endswith("The map is strongest around row 6, column 2: 0.25 logit, for the logit of class 1.")
+    assert said_of(one).endswith(
+        "The map is strongest around row 6, column 2: 0.25 logit, for the logit of class 1."
+    )
     placed = replace(one, cells=Cells(Line(1, 3), Line(2, 5)))
-    assert "row 4, column 2:" in panels.sentence(placed).replace("\\", "")
-    assert panels.sentence(one, final=False).replace("\\", "") == "The network says **cross** (87.5 %). "
+    assert "row 4, column 2:" in said_of(placed)
+    assert said_of(one, final=False) == "The network says **cross** (87.5 %). "
 
 
 def test_of_a_whole_region_the_sentence_tells_the_middle() -> None:
@@ -132,27 +138,61 @@ def test_of_a_whole_region_the_sentence_tells_the_middle() -> None:
     values[1:6, 2:7] = -0.5
     point = np.zeros((7, 9, 3), np.float32)
     one = replace(made(spike(1.0), kind="region"), values=values, point=point, units="logit")
-    assert "strongest around row 3, column 4: −0.5 logit" in panels.sentence(one).replace("\\", "")
+    assert "strongest around row 3, column 4: −0.5 logit" in said_of(one, Look(sign="signed"))
 
 
 def test_the_sentence_tells_the_largest_value_with_sign_and_place() -> None:
-    said = panels.sentence(made(spike(-0.0125))).replace("\\", "")
-    assert said == (
+    assert said_of(made(spike(-0.0125))) == (
         "The network says **cross** (87.5 %). One grey level more in blue at row 2, column 1 lowers the "
-        "logit of class 1 by 0.0125; no pixel does more."
+        "logit of class 1 by 0.0125; nothing on the map is stronger."
     )
-    assert "raises the logit" in panels.sentence(made(spike(3.0)))
-    assert "blue" not in panels.sentence(made(spike(3.0, channels=1)))
+    assert "raises the logit" in said_of(made(spike(3.0)))
+    assert "blue" not in said_of(made(spike(3.0, channels=1)))
+    assert "more in channel 4 at" in said_of(made(spike(3.0, channels=5)))
+
+
+@pytest.mark.parametrize(
+    ("look", "told"),
+    [
+        (Look(sign="signed"), "in red at row 0, column 0 lowers the logit of class 1 by 5;"),
+        (Look(sign="magnitude"), "in red at row 0, column 0 lowers the logit of class 1 by 5;"),
+        (Look(sign="positive"), "in green at row 1, column 2 raises the logit of class 1 by 3;"),
+        (Look(sign="negative"), "in red at row 0, column 0 lowers the logit of class 1 by 5;"),
+        (Look(reduce="channel", channel=1), "in green at row 0, column 0 raises the logit of class 1 by 4;"),
+        (Look(reduce="channel", channel=2, sign="negative"), "in blue at row 2, column 3 lowers"),
+        (Look(reduce="sum"), "in the whole pixel at row 2, column 3 lowers the logit of class 1 by 4;"),
+        (Look(reduce="l2"), "map is the pixel at row 0, column 0: 6.4 logit per grey level, for the"),
+    ],
+    ids=["signed", "size", "positive", "negative", "one channel", "one channel below 0", "sum", "length"],
+)
+def test_the_sentence_speaks_of_what_the_look_shows(look: Look, told: str) -> None:
+    values = np.zeros((3, 4, 3), np.float32)
+    values[0, 0] = -5, 4, 0  # green is not seen beside the larger red
+    values[1, 2] = 0, 3, 0
+    values[2, 3] = -2, 0, -2
+    assert told in said_of(made(values), look)
+
+
+def test_the_sentence_passes_over_what_is_not_shown() -> None:
+    values = np.float32([[[4], [-2], [1]]])
+    noisy = replace(made(values), error=np.float32([[[3], [0.5], [0.1]]]))
+    signed = Look(sign="signed")
+    assert "column 0 raises the logit of class 1 by 4;" in said_of(noisy, signed)
+    assert "column 1 lowers the logit of class 1 by 2;" in said_of(noisy, replace(signed, faded=True))
+    assert "column 2 raises the logit of class 1 by 1;" in said_of(noisy, Look(sign="positive", faded=True))
+    assert said_of(made(-values[:, :1]), Look(sign="positive")) == "The network says **cross** (87.5 %). "
 
 
 def test_the_sentence_of_a_contribution_and_of_nothing() -> None:
-    assert "lowers the logit of class 1 by 4" in panels.sentence(made(spike(-4.0), kind="contribution"))
-    assert panels.sentence(made(spike(0.0))) == "The network says **cross** \\(87\\.5 \\%\\). "
-    assert panels.sentence(made(spike(0.0), predictions=())) == ""
+    one = made(spike(-4.0), kind="contribution")
+    told = "The largest contribution on the map is the whole pixel at row 2, column 1: it lowers the logit of"
+    assert f"{told} class 1 by 4." in said_of(one)
+    assert said_of(made(spike(0.0))) == "The network says **cross** (87.5 %). "
+    assert said_of(made(spike(0.0), predictions=())) == ""
 
 
 def test_a_foreign_label_stays_text_in_the_sentence() -> None:
-    said = panels.sentence(made(spike(1.0), predictions=(Prediction(0, HOSTILE, 1.0, None),)))
+    said = panels.sentence(made(spike(1.0), predictions=(Prediction(0, HOSTILE, 1.0, None),)), Look())
     assert said.startswith(f"The network says **{plain(HOSTILE)}**. ")
 
 

@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saliency_view.text import JOINER, plain
+from saliency_core.methods.base import Refining
+from saliency_core.registry import table
+from saliency_view.text import JOINER, counted, plain
+
+
+def test_one_is_one_and_all_else_are_many() -> None:
+    assert [counted(number, "windows") for number in (0, 1, 2)] == ["0 windows", "1 window", "2 windows"]
+
+
+def test_whatever_a_method_counts_its_rounds_in_has_a_singular() -> None:
+    things = {cls.counted_in for cls in table("method").values() if issubclass(cls, Refining)}
+    assert {"samples", "windows"} <= things
+    assert all(counted(1, name) == f"1 {name[:-1]}" for name in things)
 
 
 def unescaped(markdown: str) -> str:

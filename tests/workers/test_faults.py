@@ -134,6 +134,18 @@ def test_a_storm_with_kills_loses_nothing():
         assert good.state == "done"
 
 
+@linux
+def test_a_killed_worker_leaves_what_its_map_had_come_to():
+    with toy_pool(1) as pool:
+        table = JobTable(pool)
+        job = table.submit(("s", "map"), Request("steps", {"count": 1000, "pause": 0.01}))
+        assert until(lambda: job.partial is not None and job.partial.arrays["sum"][0] >= 2, 10)
+        os.kill(pool.status().workers[0].pid, signal.SIGKILL)
+        assert job.wait(10)
+        assert (job.state, job.retryable) == ("failed", True)
+        assert job.partial.arrays["sum"][0] >= 2
+
+
 def check_results(jobs):
     """Every result belongs to its request, bit for bit."""
     for number, job in jobs:

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from saliency_core.errors import WorkerError
+from saliency_core.errors import SettingError, WorkerError
 from saliency_core.workers import jobs
 from saliency_core.workers.frames import FrameError
 from saliency_core.workers.job import Result
@@ -355,6 +355,37 @@ def test_the_last_jobs_hold_no_more_than_their_share_of_memory():
     kept = [table.latest(("s", name)) for name in "abcde"]
     assert [job is not None for job in kept] == [False, True, True, True, True]
     assert kept[4].state == "done"
+
+
+def test_what_was_known_before_a_crash_stays_and_is_gone_on_from():
+    pool = FakePool(1)
+    table = JobTable(pool)
+    (first,) = asks(table, "map")
+    pool.runs()[0].on_news(News(1, 4, "", {"values": np.ones(3)}, {"done": 1}))
+    pool.end("map", "failed", WorkerError("The worker ended."))
+    assert (first.state, first.partial.message) == ("failed", {"done": 1})
+    second = table.retry(first)
+    assert (second.partial, pool.given) == (first.partial, {"begun": {"done": 1}})
+    pool.end("map", "failed", WorkerError("The worker ended."))  # before it told anything new
+    third = table.retry(second)
+    assert (third.partial, pool.given) == (first.partial, {"begun": {"done": 1}})
+    pool.end("map", done=4)
+    assert (third.result.message, third.partial) == ({"done": 4}, None)
+
+
+def test_nothing_stays_of_a_map_that_was_wrong():
+    pool = FakePool(1)
+    (job,) = asks(JobTable(pool), "map")
+    pool.runs()[0].on_news(News(1, 4, "", {"values": np.ones(3)}, {"done": 1}))
+    pool.end("map", "failed", SettingError("It overflowed."))
+    assert (job.state, job.partial) == ("failed", None)
+
+
+def test_the_beginning_of_a_longer_map_is_not_shown_as_part_of_it():
+    pool = FakePool(1)
+    begun = jobs.Result({"done": 4}, {}, "the fingerprint of a shorter one", 0.0)
+    job = JobTable(pool).submit(("s", "map"), Request("longer", begun=begun))
+    assert (job.partial, pool.given) == (None, {"begun": {"done": 4}})
 
 
 def test_stopped_maps_and_pictures_count_as_held():
