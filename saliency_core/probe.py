@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol, TypeVar, runtime_checkable
 
-import numpy as np
-
-from saliency_core.arrays import Array, Points, Values
+from saliency_core.arrays import Array, Points, Values, joined_rows
 from saliency_core.models.anatomy import Layer
 
 OnPoints = Callable[[int], None]
@@ -119,16 +117,16 @@ class counted:
 
     def score(self, points: Points) -> Array:
         """Return the scores of the base probe."""
-        return np.concatenate(self._asked(points, self.base.score))
+        return joined_rows(self._asked(points, self.base.score))
 
     def gradient(self, points: Points, rule: str = "") -> Values:
         """Return the gradients of the base probe."""
-        return np.concatenate(self._asked(points, lambda part: self.base.gradient(part, rule)))
+        return joined_rows(self._asked(points, lambda part: self.base.gradient(part, rule)))
 
     def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
         """Return the layer and its gradients from the base probe."""
         parts = self._asked(points, lambda part: self.base.at_layer(part, layer))
-        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        return joined_rows([part[0] for part in parts]), joined_rows([part[1] for part in parts])
 
     def shares(self, points: Points) -> Shares:
         """Return the shares from the base probe."""
@@ -141,7 +139,7 @@ class counted:
     def relevance(self, points: Points, rule: str, numbers: Sequence[float]) -> tuple[Array, Values]:
         """Return scores and relevance from the base probe."""
         parts = self._asked(points, lambda part: self.base.relevance(part, rule, numbers))
-        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        return joined_rows([part[0] for part in parts]), joined_rows([part[1] for part in parts])
 
     def _asked(self, points: Points, ask: Callable[[Points], T]) -> list[T]:
         """Return the answers of the base probe, chunk by chunk."""
@@ -160,9 +158,9 @@ def joined(parts: Sequence[Shares]) -> Shares:
     """Return the shares of several batches as those of one."""
     columns = zip(*(part.biases for part in parts), strict=True)
     return Shares(
-        np.concatenate([part.score for part in parts]),
-        np.concatenate([part.pixels for part in parts]),
-        tuple((column[0][0], np.concatenate([values for _, values in column])) for column in columns),
+        joined_rows([part.score for part in parts]),
+        joined_rows([part.pixels for part in parts]),
+        tuple((column[0][0], joined_rows([values for _, values in column])) for column in columns),
         parts[0].offset,
     )
 
