@@ -169,8 +169,9 @@ def evidence_for(
 
 
 def _finite(values: Values, score: float) -> None:
-    wrong = int(values.size - np.isfinite(values).sum())
-    if wrong or not np.isfinite(score):
+    finite = np.isfinite(values)
+    if not finite.all() or not np.isfinite(score):
+        wrong = int(values.size - finite.sum())
         raise NotFiniteError(
             f"The network overflows on this image: {wrong} of {values.size} values are not finite numbers, "
             f"the score is {score}.",

@@ -200,7 +200,7 @@ class Remembered:
         self.layers = base.layers
 
     def _is_clean(self, points: Points) -> bool:
-        return len(points) == 1 and (points[0] is self._point or np.array_equal(points[0], self._point))
+        return len(points) == 1 and (points.base is self._point or np.array_equal(points[0], self._point))
 
     def score(self, points: Points) -> Array:
         """Return the score of each point; the clean one is known."""
