@@ -23,8 +23,10 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from benchmarks.measure import interleaved, machine, tell  # noqa: E402
+from benchmarks.weights import as_if_trained  # noqa: E402
 from saliency_core import explain, open_model  # noqa: E402
 from saliency_core.gallery import sample  # noqa: E402
+from saliency_core.images import read_image  # noqa: E402
 
 GOALS = {"occlusion_mobilenet_v2_ratio": 1.05, "rise_mobilenet_v2_ratio": 1.05}
 TARGET, CLASS, SEED, PHOTO = "class_logit(3)", 3, 11, "chelsea"
@@ -53,7 +55,11 @@ def main() -> None:
     where = machine(threads=given.threads, masks=given.masks)
     figures = in_process(given.rounds, given.masks)
     if given.workers:
-        figures |= on_workers(given.masks)
+        shared = on_workers(given.masks)
+        figures |= {f"{name}_two_workers_s": seconds for name, seconds in shared.items()}
+        for name in ("occlusion", "rise"):
+            alone = figures[f"{name}_mobilenet_v2_by_hand_s"]
+            figures[f"{name}_two_workers_ratio"] = shared[name] / alone
     tell(figures, GOALS, where, given.json)
 
 
@@ -72,7 +78,7 @@ def in_process(rounds: int, masks: int) -> dict[str, float]:
 
     tensorflow()
     keras.utils.set_random_seed(SEED)
-    plain = keras.applications.MobileNetV2(weights=None, classifier_activation=None)
+    plain = as_if_trained(keras.applications.MobileNetV2(weights=None, classifier_activation=None), SEED)
     model = open_model(plain, preprocessing="symmetric", name="mobilenet_v2")
     point = model.prepare(sample(PHOTO).read())
     picture = np.rint(point).astype(np.uint8)
@@ -175,7 +181,7 @@ def on_workers(masks: int) -> dict[str, float]:
     from saliency_core.workers.jobs import JobTable, Request
     from saliency_core.workers.pool import Pool
 
-    image = sample(PHOTO).read()
+    image = read_image(sample(PHOTO).read())
     shown = {"model": MODEL, "image_name": image.name, "image_digest": image.digest, "target": TARGET}
     figures = {}
     with tempfile.TemporaryDirectory() as folder, mirror(Path(folder)) as leading_there:
@@ -187,7 +193,7 @@ def on_workers(masks: int) -> dict[str, float]:
             "rise": f"rise({masks}, {CELLS}, baseline=black())",
         }.items():
             request = Request("explain", {**shown, "method": method}, {"image": image.pixels})
-            figures[f"{name}_two_workers_s"] = timed(lambda asked=request: answered(table, asked))
+            figures[name] = timed(lambda asked=request: answered(table, asked))
         table.close()
     return figures
 

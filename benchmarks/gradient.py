@@ -22,6 +22,7 @@ import numpy as np  # noqa: E402
 import PIL.Image  # noqa: E402
 
 from benchmarks.measure import Times, interleaved, machine, tell  # noqa: E402
+from benchmarks.weights import as_if_trained  # noqa: E402
 from saliency_core import explain, open_model  # noqa: E402
 from saliency_core.gallery import sample  # noqa: E402
 
@@ -70,16 +71,17 @@ def cases() -> tuple[Case, ...]:
     tensorflow()
     import keras
 
-    def application(name: str) -> Callable[[str | None], Any]:
-        return lambda last: getattr(keras.applications, name)(weights=None, classifier_activation=last)
+    def application(name: str, reach: float) -> Callable[[str | None], Any]:
+        build = getattr(keras.applications, name)
+        return lambda last: as_if_trained(build(weights=None, classifier_activation=last), SEED, reach)
 
     def caffe(pixels: Any) -> Any:
         return pixels[..., ::-1] - np.array([103.939, 116.779, 123.68], np.float32)
 
     return (
-        Case("mobilenet_v2", "symmetric", 60, application("MobileNetV2"), lambda x: x / 127.5 - 1.0),
-        Case("resnet50", "caffe", 30, application("ResNet50"), caffe),
-        Case("small", "unit", 1500, small, lambda x: x / 255.0),
+        Case("mobilenet_v2", "symmetric", 60, application("MobileNetV2", 1.0), lambda x: x / 127.5 - 1.0),
+        Case("resnet50", "caffe", 30, application("ResNet50", 128.0), caffe),
+        Case("small", "unit", 1500, lambda last: as_if_trained(small(last), SEED), lambda x: x / 255.0),
     )
 
 

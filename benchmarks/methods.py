@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from benchmarks.measure import machine, tell  # noqa: E402
+from benchmarks.weights import as_if_trained  # noqa: E402
 from saliency_core import explain, open_model  # noqa: E402
 from saliency_core.errors import SaliencyError  # noqa: E402
 from saliency_core.gallery import sample  # noqa: E402
@@ -86,7 +87,7 @@ def models() -> Iterable[tuple[str, Any, np.ndarray]]:
     import keras
 
     keras.utils.set_random_seed(SEED)
-    network = keras.applications.MobileNetV2(weights=None)
+    network = as_if_trained(keras.applications.MobileNetV2(weights=None), SEED)
     large = open_model(network, preprocessing="symmetric", name="mobilenet_v2")
     yield "mobilenet_v2", large, np.rint(large.prepare(sample("chelsea").read())).astype(np.uint8)
 

@@ -17,6 +17,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from benchmarks.weights import as_if_trained
 from saliency_core.engine import applications
 from saliency_core.models.catalogue import LABELS, application
 from saliency_core.workers.tasks import TASKS, warm_up
@@ -64,4 +65,5 @@ def write_weights(path: Path) -> None:
     from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 
     with h5py.File(path, "w") as file:
-        save_weights_to_hdf5_group(file, applications.build(application(MODEL), "random", SEED))
+        network = as_if_trained(applications.build(application(MODEL), "random", SEED), SEED)
+        save_weights_to_hdf5_group(file, network)

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from saliency_core.errors import SaliencyError
+from saliency_core.errors import SaliencyError, SettingError
 from saliency_core.spec import REQUIRED, specs
 
 BESIDE = "baseline image"
@@ -59,7 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--target", default="top_class()", help="what to explain; see `targets`")
     explain.add_argument("--method", default="gradient()", help="how; see `methods`")
     explain.add_argument(
-        "--baseline-image", default="", metavar="FILE", help="the picture that a path method starts from"
+        "--baseline-image",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="the picture that a path method starts from; more than once for expected_gradients",
     )
     _file_choices(explain)
     explain.add_argument("--fit", choices=FITS, help="how the image meets the model's size")
@@ -210,14 +214,20 @@ def _explain(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 
 
 def _method(given: argparse.Namespace) -> tuple[Any, dict[str, Path]]:
-    """Return the method, and the picture that it starts from where one was given."""
-    from saliency_core.baselines import on_picture
+    """Return the method, and the pictures that it starts from where some were given."""
+    from saliency_core.baselines import on_picture, pictures_in
     from saliency_core.grammar import parse
 
     method = parse("method", given.method)
-    if not given.baseline_image:
-        return method, {}
-    return on_picture(method, BESIDE), {BESIDE: Path(given.baseline_image)}
+    beside = {f"{BESIDE} {number}": Path(file) for number, file in enumerate(given.baseline_image, 1)}
+    for name in beside:
+        method = on_picture(method, name)
+    if not set(beside) <= set(pictures_in(method)):
+        raise SettingError(
+            f"{method.id} starts from one picture; {len(beside)} were given.",
+            "Give --baseline-image once, or choose expected_gradients().",
+        )
+    return method, beside
 
 
 def _recipe(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,3 +19,8 @@ def read_only(array: Array) -> Array:
     """Return the array with writing switched off, so that nobody changes a result in place."""
     array.flags.writeable = False
     return array
+
+
+def joined_rows(parts: Sequence[Array]) -> Array:
+    """Return the rows of several arrays as one array; of a single one without a copy, which takes long."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,7 @@ WHITE = 255.0
 LEVELS = 256
 GALLERY_KEPT = 48
 R = TypeVar("R", bound=Registered)
+Known = Mapping[str, tuple[str, Float]]  # digest and pixels (H, W, C) of pictures, by name
 
 
 class Baseline(Registered):
@@ -105,6 +106,21 @@ class Picture(Baseline):
     name: str = param(Text("chelsea", title="Picture", help="Its name in the gallery, or its digest."))
     pixels: Float | None = field(default=None, compare=False, repr=False)  # (H, W, C)
 
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """The one it is."""
+        return (self.name,)
+
+    def with_pictures(self, known: Known) -> Picture:
+        """Return it with its pixels, named by their digest."""
+        if self.name not in known:
+            return self
+        return replace(self, name=known[self.name][0], pixels=known[self.name][1])
+
+    def on_picture(self, name: str) -> Picture:
+        """Return the other picture."""
+        return Picture(name)
+
     def of(self, points: Points) -> Points:
         pixels = self.pixels if self.pixels is not None else from_gallery(self.name, points.shape[1:])
         if pixels.shape != points.shape[1:]:
@@ -142,22 +158,36 @@ def gallery_names() -> tuple[str, ...]:
     return tuple(one.id for one in gallery())
 
 
+@runtime_checkable
+class Pictured(Protocol):
+    """A part of a method that speaks of pictures by name, whose pixels may be handed over."""
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """The names of the pictures it speaks of."""
+
+    def with_pictures(self, known: Known) -> Self:
+        """Return the same part with the pixels of those that are known."""
+
+    def on_picture(self, name: str) -> Self:
+        """Return the same part, speaking of this picture as well, or instead where there is one place."""
+
+
 def pictures_in(part: Registered) -> tuple[str, ...]:
     """Return the names of all pictures that a method and its parts speak of."""
     found: list[str] = []
-    _rebuilt(part, lambda baseline: _noted(found, baseline))
+
+    def noted(one: Registered) -> Registered:
+        found.extend(one.pictures if isinstance(one, Pictured) else ())
+        return one
+
+    _rebuilt(part, noted)
     return tuple(found)
 
 
-def with_pictures(part: R, known: Mapping[str, tuple[str, Float]]) -> R:
+def with_pictures(part: R, known: Known) -> R:
     """Return a method with the pixels of its pictures; `known` is digest and pixels (H, W, C) by name."""
-
-    def handed_over(baseline: Registered) -> Registered:
-        if isinstance(baseline, Picture) and baseline.name in known:
-            return replace(baseline, name=known[baseline.name][0], pixels=known[baseline.name][1])
-        return baseline
-
-    return _rebuilt(part, handed_over)
+    return _rebuilt(part, lambda one: one.with_pictures(known) if isinstance(one, Pictured) else one)
 
 
 def on_picture(part: R, name: str) -> R:
@@ -165,8 +195,14 @@ def on_picture(part: R, name: str) -> R:
 
     Raises SettingError where nothing starts from a baseline.
     """
-    changed = _rebuilt(part, lambda baseline: Picture(name))
-    if not pictures_in(changed):
+
+    def started(one: Registered) -> Registered:
+        if isinstance(one, Pictured):
+            return one.on_picture(name)
+        return Picture(name) if isinstance(one, Baseline) else one
+
+    changed = _rebuilt(part, started)
+    if name not in pictures_in(changed):
         raise SettingError(
             f"{part.id} starts from no baseline.", "Choose a method with one, such as integrated_gradients()."
         )
@@ -174,14 +210,7 @@ def on_picture(part: R, name: str) -> R:
 
 
 def _rebuilt(part: R, change: Callable[[Registered], Registered]) -> R:
-    """Return the same method with every baseline in it changed, however deep."""
-    if isinstance(part, Baseline):
-        return change(part)  # type: ignore[return-value]
+    """Return the same method with every part of it changed, the inner ones first."""
     inner = {name: value for name in specs(part) if isinstance(value := getattr(part, name), Registered)}
     rebuilt = {name: _rebuilt(value, change) for name, value in inner.items()}
-    return replace(part, **rebuilt) if rebuilt else part  # type: ignore[type-var]
-
-
-def _noted(found: list[str], baseline: Registered) -> Registered:
-    found += [baseline.name] if isinstance(baseline, Picture) else []
-    return baseline
+    return change(replace(part, **rebuilt) if rebuilt else part)  # type: ignore[type-var, return-value]

@@ -12,13 +12,14 @@ from saliency_core.probe import Probe, pieces
 from saliency_core.sampling import LARGEST_SEED
 from saliency_core.spec import Integer, Part
 
+MEAN = Mean()
 Show = Callable[[Float, int], None]  # writes the image of one round into an array (H, W, C)
 
 
-def hidden_pixels() -> Part:
+def hidden_pixels(default: Baseline = MEAN) -> Part:
     """Return the setting that says what stands where pixels are hidden."""
     return Part(
-        Mean(),
+        default,
         of="baseline",
         title="Hidden pixels",
         help="The image whose pixels stand in the place of hidden ones.",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Protocol, TypeVar, runtime_checkable
 
-import numpy as np
-
-from saliency_core.arrays import Array, Points, Values
+from saliency_core.arrays import Array, Points, Values, joined_rows
 from saliency_core.models.anatomy import Layer
 
 OnPoints = Callable[[int], None]
@@ -92,12 +91,14 @@ class Probe(Protocol):
 class counted:
     """A probe that counts the points it is asked and reports them chunk by chunk.
 
-    `on_points` is called with the count so far after each chunk; what it raises stops the work.
+    `on_points` is called with the count so far after each chunk; what it raises stops the work. Whoever asks,
+    one chunk at a time is computed: a method with several runs under way needs no more memory than with one.
     """
 
     base: Probe
     on_points: OnPoints | None = None
     points: int = 0
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -116,21 +117,20 @@ class counted:
 
     def score(self, points: Points) -> Array:
         """Return the scores of the base probe."""
-        return np.concatenate([self._count(part, self.base.score(part)) for part in self._chunks(points)])
+        return joined_rows(self._asked(points, self.base.score))
 
     def gradient(self, points: Points, rule: str = "") -> Values:
         """Return the gradients of the base probe."""
-        parts = [self._count(part, self.base.gradient(part, rule)) for part in self._chunks(points)]
-        return np.concatenate(parts)
+        return joined_rows(self._asked(points, lambda part: self.base.gradient(part, rule)))
 
     def at_layer(self, points: Points, layer: str) -> tuple[Array, Array]:
         """Return the layer and its gradients from the base probe."""
-        parts = [self._count(part, self.base.at_layer(part, layer)) for part in self._chunks(points)]
-        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        parts = self._asked(points, lambda part: self.base.at_layer(part, layer))
+        return joined_rows([part[0] for part in parts]), joined_rows([part[1] for part in parts])
 
     def shares(self, points: Points) -> Shares:
         """Return the shares from the base probe."""
-        return joined([self._count(part, self.base.shares(part)) for part in self._chunks(points)])
+        return joined(self._asked(points, self.base.shares))
 
     def rule_facts(self, rule: str) -> RuleFacts:
         """Pass on."""
@@ -138,16 +138,19 @@ class counted:
 
     def relevance(self, points: Points, rule: str, numbers: Sequence[float]) -> tuple[Array, Values]:
         """Return scores and relevance from the base probe."""
-        parts = [self._count(part, self.base.relevance(part, rule, numbers)) for part in self._chunks(points)]
-        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        parts = self._asked(points, lambda part: self.base.relevance(part, rule, numbers))
+        return joined_rows([part[0] for part in parts]), joined_rows([part[1] for part in parts])
 
-    def _chunks(self, points: Points) -> list[Points]:
-        return [points[first:last] for first, last in pieces(len(points), self.chunk)]
+    def _asked(self, points: Points, ask: Callable[[Points], T]) -> list[T]:
+        """Return the answers of the base probe, chunk by chunk."""
+        return [self._one(points[first:last], ask) for first, last in pieces(len(points), self.chunk)]
 
-    def _count(self, part: Points, answer: T) -> T:
-        self.points += len(part)
-        if self.on_points is not None:
-            self.on_points(self.points)
+    def _one(self, part: Points, ask: Callable[[Points], T]) -> T:
+        with self._lock:
+            answer = ask(part)
+            self.points += len(part)
+            if self.on_points is not None:
+                self.on_points(self.points)
         return answer
 
 
@@ -155,9 +158,9 @@ def joined(parts: Sequence[Shares]) -> Shares:
     """Return the shares of several batches as those of one."""
     columns = zip(*(part.biases for part in parts), strict=True)
     return Shares(
-        np.concatenate([part.score for part in parts]),
-        np.concatenate([part.pixels for part in parts]),
-        tuple((column[0][0], np.concatenate([values for _, values in column])) for column in columns),
+        joined_rows([part.score for part in parts]),
+        joined_rows([part.pixels for part in parts]),
+        tuple((column[0][0], joined_rows([values for _, values in column])) for column in columns),
         parts[0].offset,
     )
 

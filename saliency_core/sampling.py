@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import ClassVar, TypeVar
+from statistics import NormalDist
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from saliency_core.arrays import Array, Float, Points, Values
+from saliency_core.arrays import Array, Float, Points, Values, read_only
 from saliency_core.methods.base import Method, Refining, Sketch
 from saliency_core.methods.gradient import Gradient
 from saliency_core.probe import Probe
@@ -23,6 +25,7 @@ R = TypeVar("R")
 BRIGHTEST = 255.0
 GRADIENT = Gradient()  # what wrappers wrap unless told otherwise
 LARGEST_SEED = 2**32 - 1
+LEVELS = 2**16  # of noise
 
 
 def spans(done: int, total: int, at_once: int) -> Iterator[tuple[int, int]]:
@@ -78,8 +81,27 @@ def rounds_at_once(probe: Probe, points: Points, cost: int) -> int:
 
 
 def drawn(seed: int, sample: int, shape: tuple[int, ...]) -> Float:
-    """Return the standard normal noise of one sample: the same whatever was drawn before it."""
-    return np.random.default_rng([seed, sample]).standard_normal(shape, np.float32)
+    """Return the standard normal noise of one sample: the same whatever was drawn before it.
+
+    Sixteen random bits choose one of `normals`: seven times as fast as numpy's own normal numbers, and the
+    same with any version of numpy, which promises that for the bits of a generator alone.
+    """
+    numbers = math.prod(shape)
+    bits = np.random.PCG64([seed, sample]).random_raw(-(-numbers // 4))
+    picks = bits.astype("<u8", copy=False).view("<u2")[:numbers]
+    return np.asarray(normals().take(picks).reshape(shape), np.float32)
+
+
+@cache
+def normals() -> Float:
+    """Return 65,536 equally likely values in rising order: the standard normal distribution in small steps.
+
+    Mean 0 and variance 1, at most 4.3; within two standard deviations a step is below 0.0003.
+    """
+    half = LEVELS // 2
+    below = np.array([NormalDist().inv_cdf((place + 0.5) / LEVELS) for place in range(half)])
+    values = np.concatenate([below, -below[::-1]])
+    return read_only((values / values.std()).astype(np.float32))
 
 
 def spread_of(points: Points, percent: float) -> Float:
@@ -122,7 +144,7 @@ class Moments:
 
     @property
     def error(self) -> Values | None:
-        """The standard error of the mean; None while there is one map only."""
+        """The standard error of the mean, (B, ...); None while there is one map only."""
         if self.count < 2:
             return None
         return np.asarray(np.sqrt(self.variance / self.count), np.float32)
@@ -131,6 +153,40 @@ class Moments:
     def state(self) -> dict[str, Array]:
         """What is needed to go on."""
         return {"count": np.array([self.count]), "mean": self.mean.copy(), "squares": self.squares.copy()}
+
+
+class FourMoments(Moments):
+    """Moments up to the fourth power, which tell how far off a variance may be."""
+
+    def __init__(self, state: Mapping[str, Array] | None = None) -> None:
+        super().__init__(state)
+        self.cubes: Array = state["cubes"].copy() if state else np.zeros(())
+        self.fourths: Array = state["fourths"].copy() if state else np.zeros(())
+
+    def add(self, values: Array) -> None:
+        """Take in one more map: the recurrence of Pébay (2008) for a single value."""
+        n = self.count + 1
+        step = (values - self.mean) / n
+        squares = step * step
+        whole = squares * (n * (n - 1))  # what the sum of squares gains
+        gained = whole * squares * (n * n - 3 * n + 3)
+        self.fourths = self.fourths + gained + 6 * squares * self.squares - 4 * step * self.cubes
+        self.cubes = self.cubes + whole * step * (n - 2) - 3 * step * self.squares
+        super().add(values)
+
+    @property
+    def error_of_variance(self) -> Values | None:
+        """The standard error of the variance, (B, ...); None below four maps, which say nothing of it."""
+        n = self.count
+        if n < 4:
+            return None
+        square = self.fourths / n - self.variance**2 * ((n - 3) / (n - 1))
+        return np.asarray(np.sqrt(np.maximum(square, 0) / n), np.float32)
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """What is needed to go on."""
+        return {**super().state, "cubes": self.cubes, "fourths": self.fourths}
 
 
 @dataclass(frozen=True)
@@ -144,6 +200,7 @@ class Sampling(Refining):
 
     group: ClassVar[str] = "Sampling"
     rounds: ClassVar[str] = "samples"
+    moments: ClassVar[type[Moments]] = Moments
 
     base: Method = param(Part(GRADIENT, title="Base", help="The method that sees the noisy images."))
     samples: int = param(Integer(50, low=2, high=1000, title="Samples", help="How many noisy images."))
@@ -171,7 +228,7 @@ class Sampling(Refining):
         return self.samples * self.base.cost_on(probe)
 
     def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
-        moments = Moments(begun.state if begun else None)
+        moments = self.moments(begun.state if begun else None)
         spread = spread_of(points, self.noise)
         facts, notes = {"noise": float(spread[0])}, self._notes(float(spread[0]))
         at_once = rounds_at_once(probe, points, self.base.cost_on(probe))
@@ -205,7 +262,7 @@ class Sampling(Refining):
         """Return what is averaged of one map."""
         return values
 
-    def found(self, moments: Moments) -> tuple[Values, Values | None]:
+    def found(self, moments: Any) -> tuple[Values, Values | None]:
         """Return the map so far and its standard error."""
         return np.asarray(moments.mean, np.float32), moments.error
 

@@ -18,7 +18,6 @@ SMALLEST = 150  # pixels of a segment
 WIDENED = 5  # pixels by which a region reaches beyond its edge
 LEAST = 50  # pixels that a region must add
 REMEMBERED = 6  # images whose regions are kept
-AT_ONCE = 4096  # pixels
 
 Masks = NDArray[np.bool_]
 
@@ -44,33 +43,44 @@ def ranked(attribution: Array, masks: Masks) -> Array:
     Again and again the region is taken whose pixels not taken yet have the highest mean; it keeps only
     these. What no region can add any more is one last region. So the map has the sum of the attribution.
     """
-    values = attribution.astype(np.float64).reshape(-1)
-    inside = np.ascontiguousarray(masks.reshape(len(masks), -1).T)  # (pixels, regions)
-    counts, sums = _counted(inside, values, np.arange(len(values)))
-    open_, free = np.ones(len(masks), bool), np.ones(len(values), bool)
-    made, least = np.zeros(len(values)), least_gain(*attribution.shape)
-    while (open_ := open_ & (counts >= least)).any():
-        means = np.where(open_, sums / np.maximum(counts, 1), -np.inf)
-        best = int(means.argmax())
-        taken = np.flatnonzero(inside[:, best] & free)
-        made[taken] = values[taken].mean()
-        free[taken], open_[best] = False, False
-        fewer, less = _counted(inside, values, taken)
-        counts, sums = counts - fewer, sums - less
-    if free.any():
-        made[free] = values[free].mean()
-    return made.reshape(attribution.shape)
+    return Ranking(masks).of(attribution)
 
 
-def _counted(inside: Masks, values: Array, pixels: Array) -> tuple[Array, Array]:
-    """Return how many of these pixels lie in each region, and the sum of their values."""
-    counts, sums = np.zeros(inside.shape[1], int), np.zeros(inside.shape[1])
-    for first in range(0, len(pixels), AT_ONCE):
-        few = pixels[first : first + AT_ONCE]
-        part = inside[few]
-        counts += part.sum(0)
-        sums += values[few] @ part
-    return counts, sums
+class Ranking:
+    """Regions that many maps of one image are ranked by, told once where each of them lies."""
+
+    def __init__(self, masks: Masks) -> None:
+        self._pixels = [np.flatnonzero(mask) for mask in masks]
+        self._over = np.full((masks[0].size, int(masks.sum(0).max())), len(masks))  # as many: none
+        known = np.zeros(masks[0].size, int)
+        for number, pixels in enumerate(self._pixels):
+            self._over[pixels, known[pixels]] = number
+            known[pixels] += 1
+
+    def of(self, attribution: Array) -> Array:
+        """Return what `ranked` does."""
+        values = attribution.astype(np.float64).reshape(-1)
+        counts = np.array([len(pixels) for pixels in self._pixels])
+        sums = np.array([values[pixels].sum() for pixels in self._pixels])
+        open_, free = np.ones(len(counts), bool), np.ones(len(values), bool)
+        made, least = np.zeros(len(values)), least_gain(*attribution.shape)
+        while (open_ := open_ & (counts >= least)).any():
+            means = np.where(open_, sums / np.maximum(counts, 1), -np.inf)
+            best = int(means.argmax())
+            taken = self._pixels[best][free[self._pixels[best]]]
+            made[taken] = values[taken].mean()
+            free[taken], open_[best] = False, False
+            fewer, less = self._within(taken, values)
+            counts, sums = counts - fewer, sums - less
+        if free.any():
+            made[free] = values[free].mean()
+        return made.reshape(attribution.shape)
+
+    def _within(self, pixels: Array, values: Array) -> tuple[Array, Array]:
+        """Return how many of these pixels lie in each region, and the sum of their values."""
+        over, some = self._over[pixels], len(self._pixels) + 1
+        each = np.repeat(values[pixels], over.shape[1])
+        return np.bincount(over.flat, minlength=some)[:-1], np.bincount(over.flat, each, some)[:-1]
 
 
 @lru_cache(REMEMBERED)

@@ -11,7 +11,7 @@ from saliency_core.arrays import Array, Points, Values
 from saliency_core.models.anatomy import Field, Layer, Span
 from saliency_core.probe import RuleFacts, Shares
 
-COPIES = 256  # of each channel in the layer "copies": a power of two divides without rounding
+COPIES = 128  # of each channel in the layer "copies": a power of two divides without rounding
 ONE_PIXEL = Field(Span(0, 0, 1), Span(0, 0, 1))
 
 

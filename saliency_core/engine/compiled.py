@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from saliency_core.arrays import Array
-from saliency_core.engine import backward, fold, nodes, pad, precision, rules, signs
+from saliency_core.engine import backward, fold, nodes, pad, precision, rules, scales, signs
 from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.inspect import Anatomy, examine
 from saliency_core.engine.program import Form, Program
@@ -45,7 +45,8 @@ class Compiled:
         shapes = {nodes.tensor_of(frozen.input): frozen.shape, **self.anatomy.tensors}
         folded = fold.fold_norms(self.plain, self._ends(), self._weights)
         self.norms_folded = len(folded.node) < len(self.plain.node)
-        self.folded = pad.fold_pads(folded, self._ends(), shapes, self._weights)
+        folded = pad.fold_pads(folded, self._ends(), shapes, self._weights)
+        self.folded = scales.fold_scales(folded, self._ends(), shapes, self._weights)
         self._in_folded = {node.name for node in self.folded.node}
         used = self._in_folded | {node.name for node in self.plain.node}
         self._weights = {name: value for name, value in self._weights.items() if name in used}
@@ -75,7 +76,7 @@ class Compiled:
             self._functions.move_to_end(form)
         tf = tensorflow()
         kind = tf.float64 if form.double else tf.float32
-        return [_wide(one.numpy()) for one in function(*(tf.constant(array, kind) for array in arrays))]
+        return [_wide(np.asarray(one)) for one in function(*(tf.constant(array, kind) for array in arrays))]
 
     def graph_for(self, names: Sequence[str], rule: str = "") -> Any:
         """Return the folded graph, or the plain one when a tensor between was asked for; ruled if need be."""

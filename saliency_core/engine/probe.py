@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from saliency_core.arrays import Array, Points, Values
+from saliency_core.arrays import Array, Points, Values, joined_rows
 from saliency_core.engine import relevance, rules
 from saliency_core.engine.compiled import Compiled, Form
 from saliency_core.engine.inspect import Anatomy
@@ -52,18 +53,18 @@ class Reading:
             return replace(anatomy.find(tensor), name=OUTPUT, op="output")
         return anatomy.find(name)
 
-    def clean(self, tensor: str) -> Array:
-        """Return a tensor on the clean image, computed at most once."""
+    def clean(self, *tensors: str) -> Array:
+        """Return the last of these tensors on the clean image; what is not known yet is read in one pass."""
         if self._point is None:
             raise TargetError(
                 "This target looks at the image to decide what it explains, and none was given.",
                 "Give the image: model.probe(target, image).",
             )
-        if tensor not in self._known:
+        if missing := tuple(name for name in tensors if name not in self._known):
             rows = self._compiled.anatomy.batch or 1
-            form = Form("read", (tensor,), rows)
-            self._known[tensor] = self._compiled.run(form, np.repeat(self._point[None], rows, 0))[0][0]
-        return self._known[tensor]
+            found = self._compiled.run(Form("read", missing, rows), np.repeat(self._point[None], rows, 0))
+            self._known.update({name: one[0] for name, one in zip(missing, found, strict=True)})
+        return self._known[tensors[-1]]
 
     def remember(self, values: dict[str, Array]) -> None:
         """Keep values of the clean image that came along with another call."""
@@ -123,7 +124,7 @@ class EngineProbe:
         if not self.tensors:
             return np.full(len(points), self.question.offset)
         parts = self._in_chunks(points, "score")
-        return np.concatenate([part[0] for part in parts]) + self.question.offset
+        return joined_rows([part[0] for part in parts]) + self.question.offset
 
     def gradient(self, points: Points, rule: str = "") -> Values:
         """Return the derivative of each score by each raw pixel, (B, H, W, C) float32."""
@@ -131,7 +132,7 @@ class EngineProbe:
             return np.zeros(points.shape, np.float32)
         if rule:
             self._changes_something(rule)
-        return np.concatenate([part[1] for part in self._in_chunks(points, "gradient", rule=rule)])
+        return joined_rows([part[1] for part in self._in_chunks(points, "gradient", rule=rule)])
 
     def shares(self, points: Points) -> Shares:
         """Return each score as shares of the pixels and of the network's biases."""
@@ -152,7 +153,7 @@ class EngineProbe:
             return np.zeros(len(points)), np.zeros(points.shape, np.float32)
         settings = np.asarray(numbers, np.float64)
         parts = self._in_chunks(points, "relevance", rule=rule, more=[settings])
-        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        return joined_rows([part[0] for part in parts]), joined_rows([part[1] for part in parts])
 
     def rule_facts(self, rule: str) -> RuleFacts:
         """Count what a backward rule changes between the pixels and the tensors that are asked."""
@@ -183,7 +184,7 @@ class EngineProbe:
         """Return the activations of a layer and the score's gradient there."""
         tensor = Reading(self._compiled, ()).find(layer).tensor
         parts = self._in_chunks(points, "layer", tensor)
-        return np.concatenate([p[2] for p in parts]), np.concatenate([p[1] for p in parts])
+        return joined_rows([part[2] for part in parts]), joined_rows([part[1] for part in parts])
 
 
 class Remembered:
@@ -199,7 +200,7 @@ class Remembered:
         self.layers = base.layers
 
     def _is_clean(self, points: Points) -> bool:
-        return len(points) == 1 and (points[0] is self._point or np.array_equal(points[0], self._point))
+        return len(points) == 1 and (points.base is self._point or np.array_equal(points[0], self._point))
 
     def score(self, points: Points) -> Array:
         """Return the score of each point; the clean one is known."""
@@ -229,29 +230,34 @@ class Remembered:
 
 
 def ask(
-    compiled: Compiled, target: Any, point: Points, labels: Sequence[str]
+    compiled: Compiled, target: Any, point: Points, labels: Sequence[str], slope: bool = True
 ) -> tuple[Any, Any, list[Array]]:
     """Return the frozen target, a probe for it, and the head's values, from one pass over the image.
 
-    `point` is (H, W, C). Head values are [logits] or [logits, probabilities], with batch axis. A network
-    that cannot be differentiated has scores all the same, which is enough for methods that hide pixels.
+    `point` is (H, W, C). Head values are [logits] or [logits, probabilities], with batch axis. Without
+    `slope` the pass ends at the scores, as it does for a network that cannot be differentiated, whose scores
+    are enough for methods that hide pixels.
     """
     reading = Reading(compiled, labels, point)
-    try:
-        return _with_gradient(compiled, reading, target, point)
-    except ModelError:
-        return _without_gradient(compiled, reading, target, point)
+    if slope:
+        with contextlib.suppress(ModelError):
+            return _with_gradient(compiled, reading, target, point)
+    return _forward(compiled, reading, target, point)
 
 
-def _without_gradient(
+def _forward(
     compiled: Compiled, reading: Reading, target: Any, point: Points
 ) -> tuple[Any, Any, list[Array]]:
+    head = reading.head
+    names = [name for name in (head.logits, head.probabilities) if name and head.outputs]
+    if names:
+        reading.clean(*names)
     frozen = target.freeze(reading)
     probe = EngineProbe(compiled, frozen.ask(reading))
-    score = float(probe.score(point[None])[0])
-    names = [name for name in (reading.head.logits, reading.head.probabilities) if name]
-    head = [reading.clean(name)[None] for name in names] if reading.head.outputs else []
-    return frozen, Remembered(probe, point, score, None), head
+    score = probe.question.offset
+    for name, seed in probe.question.seeds.items():
+        score += float((reading.clean(name).astype(np.float64) * seed).sum())
+    return frozen, Remembered(probe, point, score, None), [reading.clean(name)[None] for name in names]
 
 
 def _with_gradient(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
 
 from saliency_core.arrays import Array, Float, Points
-from saliency_core.baselines import from_gallery, gallery_names, random_pixels
+from saliency_core.baselines import Known, Picture, from_gallery, gallery_names, random_pixels
+from saliency_core.errors import SettingError
 from saliency_core.methods.base import Method, Sketch
 from saliency_core.paths import Path, is_slope, score_of, told
 from saliency_core.probe import Probe
@@ -23,9 +24,10 @@ from saliency_core.sampling import (
     scores_of,
     spans,
 )
-from saliency_core.spec import Choice, Integer, Part, param
+from saliency_core.spec import Choice, Integer, Part, Text, param
 
-NOISE, GALLERY = "noise", "gallery"
+NOISE, GALLERY, NAMED = "noise", "gallery", "named"
+LONGEST_NAMES = 4000  # characters: 60 digests
 
 
 @register(
@@ -41,7 +43,8 @@ class ExpectedGradients(Path):
     """Shows each pixel's share in the score compared with many baselines instead of a single one.
 
     One random place on the line for every random baseline, as in the paper, which draws baselines from the
-    training images. Those are not at hand here: images of random pixels or the gallery stand for them.
+    training images. Those are not at hand here: images of random pixels or the gallery stand for them, or
+    pictures that are named, some of them handed over beside the image.
     """
 
     rounds: ClassVar[str] = "samples"
@@ -56,13 +59,48 @@ class ExpectedGradients(Path):
     baselines: str = param(
         Choice(
             NOISE,
-            options=(NOISE, GALLERY),
-            titles=("Random pixels", "Pictures of the gallery"),
+            options=(NOISE, GALLERY, NAMED),
+            titles=("Random pixels", "Pictures of the gallery", "The pictures named below"),
             title="Baselines",
             help="What the image is compared with.",
         )
     )
     seed: int = param(Integer(0, low=0, high=LARGEST_SEED, title="Seed", help="Which pairs are drawn."))
+    names: str = param(
+        Text(
+            "chelsea, coffee",
+            longest=LONGEST_NAMES,
+            title="Pictures",
+            help="Their names in the gallery, or as they are handed over, with commas between; only for "
+            "baselines that are named.",
+        )
+    )
+    pixels: Mapping[str, Float] = field(default_factory=dict, compare=False, repr=False)  # by name, (H, W, C)
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """The pictures it compares with by name; none where random pixels or the whole gallery are."""
+        named = (name.strip() for name in self.names.split(","))
+        return tuple(name for name in named if name) if self.baselines == NAMED else ()
+
+    def with_pictures(self, known: Known) -> ExpectedGradients:
+        """Return it with the pixels of its pictures, each named by its digest."""
+        renamed = ", ".join(known[name][0] if name in known else name for name in self.pictures)
+        if not set(known) & set(self.pictures):
+            return self
+        return replace(self, names=renamed, pixels={**self.pixels, **dict(known.values())})
+
+    def on_picture(self, name: str) -> ExpectedGradients:
+        """Return it compared with one picture more, or with this one first."""
+        return replace(self, baselines=NAMED, names=", ".join((*self.pictures, name)))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.baselines == NAMED and not self.pictures:
+            raise SettingError(
+                f"expected_gradients: names {self.names[:60]!r} name no picture.",
+                "Give names with commas between, such as 'chelsea, coffee'.",
+            )
 
     @property
     def refinable(self) -> bool:
@@ -81,8 +119,11 @@ class ExpectedGradients(Path):
         place = float(draws.random())
         if self.baselines == NOISE:
             return place, random_pixels([self.seed, sample, 1], shape)
-        names = gallery_names()
-        return place, from_gallery(names[int(draws.integers(len(names)))], (height, width, channels))
+        names = self.pictures or gallery_names()
+        name = names[int(draws.integers(len(names)))]
+        if name not in self.pixels:
+            return place, from_gallery(name, (height, width, channels))
+        return place, Picture(name, self.pixels[name]).of(np.empty((1, *shape), np.float32))[0]
 
     def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
         points, slope = points.astype(np.float32, copy=False), is_slope(self.base)

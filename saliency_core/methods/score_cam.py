@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from saliency_core.arrays import Array, Points
+from saliency_core.baselines import Baseline, Black
 from saliency_core.cells import Cells, enlarged
+from saliency_core.masking import hidden, hidden_pixels
 from saliency_core.methods.base import Refining, Sketch
 from saliency_core.probe import Probe
 from saliency_core.regions import LAYER, cells_of, chosen, feature_map, silence, told
@@ -29,8 +31,8 @@ ALONE = 5  # a call of so many points and one more would leave a single one behi
     rounds="channels",
     counted_in="channels",
     cites=("wang2020",),
-    formula="ReLU( sum over k of w_k A_k ), w = softmax over k of score(image * mask_k), mask_k = A_k "
-    "enlarged and brought to 0..1",
+    formula="ReLU( sum over k of w_k A_k ), w = softmax over k of score(image * mask_k + baseline * "
+    "(1 - mask_k)), mask_k = A_k enlarged and brought to 0..1",
     misleads="A softmax over channels lets the few highest scores take nearly all of the weight, and more "
     "so for logits than for probabilities. Masked images look like nothing the network was trained on.",
 )
@@ -39,7 +41,7 @@ class ScoreCam(Refining):
     """Shows where a layer is active, each channel weighed by the score of the image seen through it.
 
     As in the paper: one softmax, over the channels, of the score that was asked for; what a mask hides is
-    black. The channels whose activations span the widest range come first.
+    black unless another baseline is chosen. The channels whose activations span the widest range come first.
     """
 
     channels: int = param(
@@ -52,6 +54,7 @@ class ScoreCam(Refining):
         )
     )
     layer: str = param(LAYER)
+    baseline: Baseline = param(hidden_pixels(Black()))
 
     @property
     def cost(self) -> int:
@@ -91,7 +94,8 @@ class ScoreCam(Refining):
         low, wide = maps.min((1, 2), keepdims=True), np.ptp(maps, (1, 2))[:, None, None]
         masks = (maps - low) / np.where(wide, wide, 1)
         shown = enlarged(masks, *probe.shape[:2], cells=self.cells_on(probe))
-        return probe.score(shown[..., None] * point)
+        shown = shown[..., None]
+        return probe.score(shown * point + (1 - shown) * hidden(point, self.baseline))
 
     def _sketch(self, maps: Array, scores: Array, among: int, notes: tuple[str, ...]) -> Sketch:
         done = scores.shape[1]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from saliency_core.arrays import Values
 from saliency_core.registry import register
-from saliency_core.sampling import Moments, Sampling
+from saliency_core.sampling import FourMoments, Moments, Sampling
 
 
 @register(
@@ -24,8 +25,11 @@ from saliency_core.sampling import Moments, Sampling
 class VarGrad(Sampling):
     """Shows how much a method's maps vary over noisy copies of the image.
 
-    The unbiased variance, the sum of squares over n - 1 as in xplique; captum divides by n.
+    The unbiased variance, the sum of squares over n - 1 as in xplique; captum divides by n. Its standard
+    error comes from the fourth moment of the maps, whatever their distribution.
     """
+
+    moments: ClassVar[type[Moments]] = FourMoments
 
     @property
     def kind(self) -> str:  # type: ignore[override]
@@ -37,8 +41,8 @@ class VarGrad(Sampling):
         """Twice the base gives four times the variance."""
         return 2 * self.base.degree
 
-    def found(self, moments: Moments) -> tuple[Values, Values | None]:
-        return moments.variance.astype(np.float32), None
+    def found(self, moments: FourMoments) -> tuple[Values, Values | None]:
+        return moments.variance.astype(np.float32), moments.error_of_variance
 
     def units(self, score_unit: str) -> str:
         return f"({self.base.units(score_unit)}) squared"

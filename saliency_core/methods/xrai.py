@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,10 +10,10 @@ import numpy as np
 from saliency_core.arrays import Array, Points, Values
 from saliency_core.baselines import Black, White
 from saliency_core.cells import STRETCHED, Cells, enlarged
-from saliency_core.methods.base import Method
+from saliency_core.methods.base import Method, Refining, Sketch
 from saliency_core.probe import Probe
 from saliency_core.registry import register
-from saliency_core.segments import least_gain, ranked, regions
+from saliency_core.segments import Ranking, least_gain, regions
 from saliency_core.spec import Choice, Part, param, specs
 
 BOTH, OWN = "black_and_white", "own"
@@ -31,7 +32,7 @@ BOTH, OWN = "black_and_white", "own"
     "few strong pixels come first, large ones are diluted.",
 )
 @dataclass(frozen=True)
-class Xrai(Method):
+class Xrai(Refining):
     """Shows which regions of the image matter, by the mean contribution of their pixels.
 
     The constants of PAIR's implementation: Felzenszwalb's segments at six scales, integrated gradients from
@@ -69,8 +70,10 @@ class Xrai(Method):
         return f"{self.base.units(score_unit)}, mean over a region"
 
     def notes(self, probe: Probe) -> tuple[str, ...]:
+        return self._notes(probe, " from black and from white" if len(self._bases()) > 1 else "")
+
+    def _notes(self, probe: Probe, started: str) -> tuple[str, ...]:
         height, width, _ = probe.shape
-        started = " from black and from white" if len(self._bases()) > 1 else ""
         return (
             f"Each pixel shows the mean of {self.base.name}{started} over the region it came with; a region "
             f"came only while it added {least_gain(height, width)} or more pixels.",
@@ -79,11 +82,56 @@ class Xrai(Method):
     def cells_on(self, probe: Probe) -> Cells:
         return STRETCHED  # a number for every pixel, however coarse the base
 
+    @property
+    def counted_in(self) -> str:  # type: ignore[override]
+        """Rounds are those of the base."""
+        if isinstance(self.base, Refining):
+            return self.base.counted_in
+        return "map" if len(self._bases()) == 1 else "maps"
+
+    def total(self, probe: Probe) -> int:
+        return sum(_rounds(base, probe) for base in self._bases())
+
+    def continues(self, other: Method) -> bool:
+        if not isinstance(other, Xrai) or not isinstance(self.base, Refining):
+            return other == self
+        return replace(other, base=self.base) == self and self.base.continues(other.base)
+
     def attribute(self, probe: Probe, points: Points) -> Values:
-        maps = np.stack([base.attribute(probe, points) for base in self._bases()]).mean(0, np.float64)
-        flat = [_flat(one, points.shape[1:3], self.base.cells_on(probe)) for one in maps]
-        pairs = zip(flat, points, strict=True)
-        return np.stack([ranked(one, regions(point)) for one, point in pairs]).astype(np.float32)
+        maps = [base.attribute(probe, points) for base in self._bases()]
+        return self._gathered(maps, probe, _rankings(points))
+
+    def sketches(self, probe: Probe, points: Points, begun: Sketch | None = None) -> Iterator[Sketch]:
+        bases, rankings = self._bases(), list[Ranking]()
+        held = [_held(begun, place, _rounds(base, probe)) for place, base in enumerate(bases)]
+        told = sum(one.done for one in held)
+        if begun and begun.done != told:
+            return
+        if begun and told == sum(one.total for one in held):
+            yield self._sketch(held, probe, _rankings(points))
+            return
+        begins = [one if one.done else None for one in held]
+        runs = [_run(base, probe, points, one) for base, one in zip(bases, begins, strict=True)]
+        for place, sketch in _in_turn(runs):
+            held[place] = sketch
+            if (done := sum(one.done for one in held)) > told:
+                told, rankings = done, rankings or _rankings(points)
+                yield self._sketch(held, probe, rankings)
+
+    def _sketch(self, held: Sequence[Sketch], probe: Probe, rankings: Sequence[Ranking]) -> Sketch:
+        known = [one.values for one in held if one.done]
+        values = self._gathered(known, probe, rankings)
+        done, total = sum(one.done for one in held), sum(one.total for one in held)
+        # a first look from black alone comes in a third of the time
+        whole = len(known) == len(held)
+        notes = self.notes(probe) if whole else self._notes(probe, ", so far from black alone,")
+        return Sketch(values, done, total, notes=notes, state=_state(held))
+
+    def _gathered(self, maps: Sequence[Values], probe: Probe, rankings: Sequence[Ranking]) -> Values:
+        """Return the mean of the maps, gathered by the regions of each image."""
+        cells = self.base.cells_on(probe)
+        flat = [_flat(one, probe.shape[:2], cells) for one in np.stack(maps).mean(0, np.float64)]
+        return np.stack([by.of(one) for by, one in zip(rankings, flat, strict=True)]).astype(np.float32)
 
     def _bases(self) -> tuple[Method, ...]:
         if self.baselines == OWN or "baseline" not in specs(self.base):
@@ -94,3 +142,52 @@ class Xrai(Method):
 def _flat(values: Array, shape: tuple[int, ...], cells: Cells) -> Array:
     """Return one number a pixel: the largest channel; a coarse map at the size of the image."""
     return values.max(-1) if values.ndim == 3 else enlarged(values, shape[0], shape[1], cells)
+
+
+def _rankings(points: Points) -> list[Ranking]:
+    return [Ranking(regions(point)) for point in points]
+
+
+def _rounds(base: Method, probe: Probe) -> int:
+    return base.total(probe) if isinstance(base, Refining) else 1
+
+
+def _run(base: Method, probe: Probe, points: Points, begun: Sketch | None) -> Generator[Sketch, None, None]:
+    yield from base.sketches(probe, points, begun)
+
+
+def _in_turn(runs: Sequence[Generator[Sketch, None, None]]) -> Iterator[tuple[int, Sketch]]:
+    """Yield one sketch of each run after the other, with the place of its run, until all have ended."""
+    left = dict(enumerate(runs))
+    try:
+        while left:
+            for place, run in list(left.items()):
+                if (sketch := next(run, None)) is None:
+                    del left[place]
+                else:
+                    yield place, sketch
+    finally:
+        for run in runs:
+            run.close()
+
+
+def _state(sketches: Sequence[Sketch]) -> dict[str, Array]:
+    """Return what is needed to go on with several runs."""
+    state: dict[str, Array] = {}
+    for place, one in enumerate(sketches):
+        if not one.done:
+            continue
+        state[f"map {place}"] = one.values
+        state[f"rounds {place}"] = np.array([one.done, one.total])
+        state |= {f"state {place} {name}": array for name, array in one.state.items()}
+    return state
+
+
+def _held(begun: Sketch | None, place: int, rounds: int) -> Sketch:
+    """Return how far one of several runs has come, of so many rounds or more."""
+    if begun is None or f"rounds {place}" not in begun.state:
+        return Sketch(np.zeros(0, np.float32), 0, rounds)
+    done, total = map(int, begun.state[f"rounds {place}"])
+    own = f"state {place} "
+    state = {name.removeprefix(own): one for name, one in begun.state.items() if name.startswith(own)}
+    return Sketch(begun.state[f"map {place}"], done, max(total, rounds), state=state)

@@ -182,11 +182,16 @@ class Model:
             chances = None if chances is None else np.array([1 - chances[0], chances[0]])
         return Ranking(logits, chances, self.labels)
 
-    def ask(self, target: Target, point: Points) -> tuple[Target, Any, Sequence[Prediction]]:
-        """Return the target as frozen on a point (H, W, C), a probe for it, and the predictions."""
+    def ask(
+        self, target: Target, point: Points, slope: bool = True
+    ) -> tuple[Target, Any, Sequence[Prediction]]:
+        """Return the target as frozen on a point (H, W, C), a probe for it, and the predictions.
+
+        The probe knows the point's score already, and with `slope` its gradient too.
+        """
         from saliency_core.engine.probe import ask
 
-        frozen, probe, head_values = ask(self._compiled, target, point, self.labels)
+        frozen, probe, head_values = ask(self._compiled, target, point, self.labels, slope)
         return frozen, probe, self.predictions(head_values)
 
     def exact_probe(self, frozen: Target, point: Points) -> tuple[Any, str]:

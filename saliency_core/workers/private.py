@@ -19,6 +19,7 @@ from saliency_core.workers.sandbox import MIB, Confinement
 
 PREFIX = "saliency-lab-"
 ENTRIES = 20_000  # files and folders that a scratch folder may hold
+MOST, REST_MIB = 4, 4096  # private workers at once; memory that is left to everything else
 YOUNG_S = 60.0  # a folder this new may not be locked yet by the server that made it
 
 
@@ -32,14 +33,29 @@ class Upload:
 
 @dataclass(frozen=True)
 class PrivateLimits:
-    """What the workers of uploaded models may take: how many at once, and each of them."""
+    """What the workers of uploaded models may take: how many at once, and each of them.
 
-    count: int = 4
+    count: 0 for as many as fit into the machine's memory together, one to four.
+    """
+
+    count: int = 0
     idle_s: float = 300.0
     wall_s: float = 120.0
     start_s: float = 60.0
     memory_mib: int = 6144  # the doctor on a ResNet50, a file of 98 MB, needs 5500
     scratch_mib: int = 2048
+
+    def __post_init__(self) -> None:
+        fit = max(1, min(MOST, (machine_mib() - REST_MIB) // self.memory_mib))
+        object.__setattr__(self, "count", self.count or fit)
+
+
+def machine_mib() -> int:
+    """Return the memory of this machine, or of the container that it is."""
+    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // MIB
+    with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
+        whole = min(whole, int(Path("/sys/fs/cgroup/memory.max").read_text()) // MIB)
+    return whole
 
 
 def confine(path: str | None, limits: PrivateLimits, within: Path) -> Confinement:

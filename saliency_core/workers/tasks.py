@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from saliency_core.arrays import Array, Points, Values
+from saliency_core.arrays import Array, Points, Values, joined_rows
 from saliency_core.attribution import Attribution
 from saliency_core.checks.doctor import examine, look_over
 from saliency_core.engine.compiled import Form
@@ -263,7 +263,7 @@ class SharingProbe:
         params = {**self.params, "what": what, "rule": list(rule)}
         cuts = pieces(len(points), self.own_chunk)
         parts = [(params, {"points": points[first:last]}) for first, last in cuts]
-        return np.concatenate([arrays["values"] for _, arrays in self.report.share("chunk", parts)])
+        return joined_rows([arrays["values"] for _, arrays in self.report.share("chunk", parts)])
 
 
 def _model(params: Params, report: Report) -> Model:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from saliency_core import explain
-from saliency_core.baselines import Blurred, Noise, Picture, on_picture, pictures_in
+from saliency_core.baselines import Blurred, Noise, Picture, on_picture, pictures_in, with_pictures
 from saliency_core.errors import SettingError
 from saliency_core.gallery import gallery
 from saliency_core.grammar import parse
@@ -125,3 +125,48 @@ def test_any_baseline_can_be_exchanged_for_a_picture():
     assert on_picture(method, "a").base.baseline == Picture("a")
     with pytest.raises(SettingError, match="no baseline"):
         on_picture(parse("method", "gradient()"), "a")
+
+
+EG = "expected_gradients(samples=40, baselines='named', names={!r})"
+
+
+def test_expected_gradients_of_pictures_that_are_handed_over():
+    pictures = {"one": OTHER, "two": IMAGE}
+    made = explain(paper(), IMAGE, "class_logit(2)", EG.format("one, two"), pictures=pictures)
+    digests = [read_image(one).digest for one in pictures.values()]
+    assert made.recipe["method"] == parse("method", EG.format(", ".join(digests))).spelling
+    again = dict(zip(digests, pictures.values(), strict=True))
+    given = explain(paper(), IMAGE, "class_logit(2)", made.recipe["method"], pictures=again)
+    assert np.array_equal(made.values, given.values)
+    longer = made.recipe["method"].replace("samples=40", "samples=60")
+    on = explain(paper(), IMAGE, "class_logit(2)", longer, pictures=again, resume=made)
+    whole = explain(paper(), IMAGE, "class_logit(2)", longer, pictures=again)
+    assert on.values.tobytes() == whole.values.tobytes()
+
+
+def test_expected_gradients_draw_from_the_pictures_named_and_no_others():
+    pixels = {"a": (64 * "a", np.zeros(SHAPE, np.float32)), "b": (64 * "b", np.full(SHAPE, 9, np.float32))}
+    method = with_pictures(parse("method", EG.format("a, b")), pixels)
+    assert {float(method.pair(sample, SHAPE)[1].mean()) for sample in range(40)} == {0.0, 9.0}
+    alone = with_pictures(parse("method", EG.format("b")), pixels)
+    assert alone.pair(3, SHAPE)[1].mean() == 9
+    assert alone.pair(3, SHAPE)[0] == method.pair(3, SHAPE)[0]
+
+
+def test_the_pictures_of_expected_gradients_are_told_where_they_are_used():
+    assert pictures_in(parse("method", EG.format("a,b , c"))) == ("a", "b", "c")
+    assert pictures_in(parse("method", f"smoothgrad(base={EG.format('a')})")) == ("a",)
+    assert pictures_in(parse("method", "expected_gradients()")) == ()
+
+
+def test_expected_gradients_without_names_or_pixels_are_refused():
+    with pytest.raises(SettingError, match="name no picture"):
+        parse("method", EG.format(" , "))
+    with pytest.raises(SettingError, match="no picture 'mine'"):
+        explain(paper(), IMAGE, "class_logit(2)", EG.format("chelsea, mine"))
+
+
+def test_expected_gradients_can_be_given_one_picture_more():
+    one = on_picture(parse("method", "expected_gradients()"), "a")
+    assert pictures_in(one) == ("a",)
+    assert pictures_in(on_picture(one, "b")) == ("a", "b")

@@ -67,6 +67,13 @@ def test_a_path_can_start_from_a_picture_file(capsys):
     assert "adds up to" in told["notes"][0]
     assert main([*asked, "gradient()"]) == 2
     assert "no baseline" in json.loads(capsys.readouterr().out)["message"]
+    asked[1:1] = ["--baseline-image", str(ASSETS / sample("digit_2").file)]
+    assert main([*asked, "integrated_gradients(steps=10)"]) == 2
+    assert "one picture; 2 were given" in json.loads(capsys.readouterr().out)["message"]
+    assert main([*asked, "expected_gradients(samples=10)"]) == 0
+    method = json.loads(capsys.readouterr().out)["recipe"]["method"]
+    assert "'named'" in method
+    assert digest in method
 
 
 @pytest.mark.engine

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saliency_core.checks.differences import directional_check
+from saliency_core.checks.differences import NEARER, directional_check
 from saliency_core.methods.gradient import Gradient
 from saliency_core.methods.gradient_x_input import GradientXInput
 from tests.analytic import QuadraticProbe, SineProbe, StepProbe, points, weights
@@ -58,6 +58,27 @@ def test_on_a_kink_the_check_steps_beside_and_says_so():
     assert found.beside
     assert found.good
     assert "kink" in found.sentence
+
+
+class NextToAKink(SineProbe):
+    """score = <weights, |x - kink|>, the kink a millionth of a grey level above 100."""
+
+    def score(self, batch):
+        return (np.abs(batch.astype(np.float64) - 100 - 1e-6) * self.weights).sum((1, 2, 3))
+
+    def gradient(self, batch, rule=""):
+        return (np.where(batch.astype(np.float64) > 100 + 1e-6, 1.0, -1.0) * self.weights).astype(np.float32)
+
+
+def test_next_to_a_kink_the_check_takes_a_shorter_step_and_stays_where_it_is():
+    probe, point = NextToAKink(weights(SHAPE)), np.full(SHAPE, 100, np.float32)
+    values = Gradient().attribute(probe, point[None])[0]
+    found = check(Gradient(), probe, values, point)
+    assert found.good
+    assert found.error < 1e-5
+    assert (found.beside, found.step) == (False, NEARER)
+    for lie in (1.01 * values, -values, values[..., ::-1], np.zeros_like(values)):
+        assert not check(Gradient(), probe, lie, point).good
 
 
 class RoundedAcrossAKink(SineProbe):

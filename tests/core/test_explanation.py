@@ -37,7 +37,7 @@ class PaperModel(Model):
         self._probe = probe
         probe.question = Question({"z:0": np.ones(3, np.float32)}, 0.0, "logit", "logit of class 2")
 
-    def ask(self, target, point):
+    def ask(self, target, point, slope=True):
         frozen = ClassLogit(2) if target == TopClass() else target
         return frozen, self._probe, (Prediction(2, "class 2", 1.0, None),)
 

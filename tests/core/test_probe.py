@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -85,3 +87,21 @@ def test_what_the_report_raises_stops_the_work():
     with pytest.raises(Enough):
         counted(base, stop).gradient(points(30, SHAPE))
     assert base.rows == [3]
+
+
+def test_one_chunk_at_a_time_whoever_asks():
+    class Busy(SineProbe):
+        inside, most = 0, 0
+
+        def score(self, points):
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            time.sleep(0.002)
+            self.inside -= 1
+            return super().score(points)
+
+    base = Busy(weights(SHAPE), chunk=2)
+    probe = counted(base)
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(probe.score, [points(6, SHAPE)] * 3))
+    assert (base.most, probe.points) == (1, 18)

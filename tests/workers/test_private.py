@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from saliency_core.errors import ModelError, WorkerError
+from saliency_core.workers import private
 from saliency_core.workers.jobs import JobTable, Request
 from saliency_core.workers.private import PrivateLimits, Store, Upload, folder_mib, remove_folder
 from saliency_core.workers.run import CrashError
@@ -166,8 +167,19 @@ def test_a_hang_ends_at_the_wall_and_a_frozen_worker_is_replaced():
         assert ask(table, "echo", given, seconds=5).state == "done"
 
 
-def test_there_are_four_at_most_and_the_one_idle_longest_ends():
-    with toy_pool(1, tasks=HOSTILE) as pool:
+@pytest.mark.parametrize(("memory", "count"), [(3000, 1), (16_384, 2), (24_105, 3), (65_536, 4)])
+def test_there_are_as_many_as_the_memory_of_the_machine_holds(memory, count, monkeypatch):
+    monkeypatch.setattr(private, "machine_mib", lambda: memory)
+    assert PrivateLimits().count == count
+    assert PrivateLimits(count=7).count == 7
+
+
+def test_the_memory_of_a_machine_is_a_number_of_mebibytes():
+    assert 256 < private.machine_mib() < 2**26
+
+
+def test_the_one_idle_longest_ends_where_another_is_wanted():
+    with toy_pool(1, tasks=HOSTILE, private=PrivateLimits(count=4)) as pool:
         table = JobTable(pool)
         given = [upload(table) for _ in range(6)]
         pids = [pid(table, each) for each in given[:4]]

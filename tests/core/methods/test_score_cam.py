@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from saliency_core.baselines import Black, Mean, White
 from saliency_core.methods.score_cam import ScoreCam, _calls
 from saliency_core.probe import counted
 from tests.analytic import PooledProbe, points, pooled
@@ -135,3 +136,27 @@ def test_a_single_channel_left_goes_with_the_one_before_it():
 
 def test_values_are_activations_and_said_to_be():
     assert ScoreCam().units("logit") == "activation, weighed by the logit"
+
+
+def test_what_a_mask_hides_is_the_baseline():
+    """On its own baseline an image is never hidden: every channel has the score of the whole."""
+    made = pooled()
+    grey = np.full((1, *made.shape), 130, np.float32)
+    probe = Watched(made.weights, kernel=made.kernel, mix=made.mix)
+    list(ScoreCam(baseline=Mean()).sketches(probe, grey))
+    assert len(probe.seen) == 6
+    assert np.abs(np.stack(probe.seen) - 130).max() <= 2e-5
+
+
+def test_an_image_through_a_mask_and_the_rest_of_the_baseline():
+    made = pooled()
+    image = points(1, made.shape)
+    seen = {}
+    for baseline in (Black(), White()):
+        probe = Watched(made.weights, kernel=made.kernel, mix=made.mix)
+        list(ScoreCam(baseline=baseline).sketches(probe, image))
+        seen[baseline] = np.stack(probe.seen)
+    hidden = (seen[White()] - seen[Black()]) / 255
+    assert hidden.min() >= 0
+    assert hidden.max() == 1
+    assert np.allclose(seen[Black()], image * (1 - hidden), atol=1e-3)
