@@ -30,11 +30,11 @@ def draw() -> None:
 
 
 def _footer(others: list[Page]) -> None:
-    """Lead on to the other pages, which a phone hides in its menu."""
+    """Lead on to the other pages, which a phone hides in its menu; one press of Back leads here again."""
     st.divider()
     with st.container(horizontal=True, gap="medium"):
         for page in others:
-            st.page_link(page, width="content")
+            st.page_link(page, width="content", query_params=state.address())
 
 
 TOO_LONG = (

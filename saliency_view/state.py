@@ -101,9 +101,7 @@ def went_back() -> bool:
 
 def write_address(page: str) -> None:
     """Put the view into the address bar, so that copying it reproduces the page."""
-    wanted, given = asdict(current()), dict(st.query_params)
-    if not travels():
-        del wanted["target"]
+    wanted, given = address(), dict(st.query_params)
     last = st.session_state.get(WRITTEN)
     said = last is not None and (last["page"], last["words"]) == (page, wanted)
     if said and given in (wanted, {}):
@@ -111,6 +109,11 @@ def write_address(page: str) -> None:
     if given != wanted:
         st.query_params.from_dict(wanted)
     st.session_state[WRITTEN] = {"page": page, "words": wanted}
+
+
+def address() -> dict[str, str]:
+    """Return the view as the words of an address, as far as one can hold it."""
+    return {name: word for name, word in asdict(current()).items() if name != "target" or travels()}
 
 
 def travels() -> bool:

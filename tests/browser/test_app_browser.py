@@ -218,6 +218,18 @@ def test_the_classic_figure_stands_in_straight_rows(
         assert len({round(box["y"]) for box in row}) == 1
 
 
+def test_a_link_at_the_foot_takes_the_question_along_and_one_step_back_returns(visit: Visit) -> None:
+    one = visit().open(model="digits", image="digit_7")
+    before = one.page.url
+    one.page.get_by_test_id("stPageLink").get_by_text("Classic figure").click()
+    one.page.get_by_role("heading", name="One gradient, many pictures").wait_for()
+    assert one.rest().address()["image"] == "digit_7"
+    one.page.go_back()
+    one.page.get_by_role("heading", name="Which pixels does the answer depend on?").wait_for()
+    assert one.rest().page.url == before
+    assert "Model: digits" in one.facts
+
+
 def test_everything_to_press_or_fill_in_has_a_name(visit: Visit) -> None:
     one = visit().open(model="digits", target="layer_unit(layer='output', channel=3)")
     assert one.page.get_by_role("spinbutton").count() >= 1
