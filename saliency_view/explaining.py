@@ -14,7 +14,7 @@ from saliency_core.errors import DownloadError
 from saliency_core.grammar import parse
 from saliency_core.images import Image, to_png
 from saliency_core.workers.jobs import BusyError, Job
-from saliency_view import answer, compute, panels, pictures, state
+from saliency_view import answer, compute, panels, pictures, sentences, state
 from saliency_view.doctor import at_sight, doctor
 from saliency_view.facts import facts
 from saliency_view.reading import model_card
@@ -73,7 +73,7 @@ def _answer(view: View, picture: Image, job: Job, told: Mapping[str, Any]) -> No
 
 def _known(view: View, picture: Image, job: Job, made: Attribution, told: Mapping[str, Any]) -> None:
     st.session_state["top_classes"] = [one.index for one in made.predictions[:2]]
-    st.markdown(panels.sentence(made, parse("look", view.look), final=job.ended))
+    st.markdown(sentences.sentence(made, parse("look", view.look), final=job.ended))
     above = st.container()
     left, right = st.columns([3, 1], gap="medium")
     with left:

@@ -85,7 +85,7 @@ def figures(job: Job, made: Attribution) -> None:
 
 
 def _percent(share: float) -> str:
-    return f"{number_text(float(f'{100 * share:.2g}'))} %"
+    return f"{number_text(float(f'{100 * share:.2g}'))}\N{NO-BREAK SPACE}%"
 
 
 def _remember(job: Job, done: int, now: Figures) -> list[tuple[int, Figures]]:

@@ -85,9 +85,7 @@ class Xrai(Refining):
     @property
     def counted_in(self) -> str:  # type: ignore[override]
         """Rounds are those of the base."""
-        if isinstance(self.base, Refining):
-            return self.base.counted_in
-        return "map" if len(self._bases()) == 1 else "maps"
+        return self.base.counted_in if isinstance(self.base, Refining) else "maps"
 
     def total(self, probe: Probe) -> int:
         return sum(_rounds(base, probe) for base in self._bases())

@@ -21,7 +21,7 @@ from saliency_core.render.look import Look
 from saliency_core.workers import answers
 from saliency_core.workers.job import Result
 from saliency_core.workers.run import CrashError
-from saliency_view import panels, pictures, state
+from saliency_view import panels, pictures, sentences, state
 from saliency_view.components.viewer import ViewerState
 from saliency_view.reading import reading
 from saliency_view.text import JOINER, plain
@@ -117,7 +117,7 @@ def test_the_photo_is_the_point_as_bytes() -> None:
 
 def said_of(one: Attribution, look: Look | None = None, **words: Any) -> str:
     """Return the sentence over a map, without the signs that keep foreign text from being markdown."""
-    return panels.sentence(one, look or Look.for_kind(one.kind), **words).replace("\\", "")
+    return sentences.sentence(one, look or Look.for_kind(one.kind), **words).replace("\\", "")
 
 
 def test_the_sentence_tells_where_a_coarse_map_is_largest() -> None:
@@ -192,7 +192,7 @@ def test_the_sentence_of_a_contribution_and_of_nothing() -> None:
 
 
 def test_a_foreign_label_stays_text_in_the_sentence() -> None:
-    said = panels.sentence(made(spike(1.0), predictions=(Prediction(0, HOSTILE, 1.0, None),)), Look())
+    said = sentences.sentence(made(spike(1.0), predictions=(Prediction(0, HOSTILE, 1.0, None),)), Look())
     assert said.startswith(f"The network says **{plain(HOSTILE)}**. ")
 
 

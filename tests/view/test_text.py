@@ -19,7 +19,7 @@ def test_one_is_one_and_all_else_are_many() -> None:
 
 
 def test_whatever_a_method_counts_its_rounds_in_has_a_singular() -> None:
-    things = {cls.counted_in for cls in table("method").values() if issubclass(cls, Refining)}
+    things = {cls().counted_in for cls in table("method").values() if issubclass(cls, Refining)}
     assert {"samples", "windows"} <= things
     assert all(counted(1, name) == f"1 {name[:-1]}" for name in things)
 

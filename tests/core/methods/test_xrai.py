@@ -145,7 +145,7 @@ def test_rounds_are_those_of_its_base():
     probe = SineProbe(weights((14, 9, 3)))
     assert (Xrai().total(probe), Xrai().counted_in) == (100, "steps")
     assert (Xrai(baselines="own").total(probe), Xrai(ExpectedGradients()).counted_in) == (50, "samples")
-    assert (Xrai(GradCam()).total(probe), Xrai(GradCam()).counted_in) == (1, "map")
+    assert (Xrai(GradCam()).total(probe), Xrai(GradCam()).counted_in) == (1, "maps")
 
 
 def test_a_state_of_other_rounds_than_it_claims_is_not_gone_on_with():
