@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from saliency_core.errors import SettingError
-from saliency_core.spec import REQUIRED, Part, check_setting, specs
+from saliency_core.spec import REQUIRED, Part, Spec, check_setting, specs
 
 _TABLES: dict[str, dict[str, type[Registered]]] = {}
 T = TypeVar("T", bound="Registered")
@@ -49,7 +49,7 @@ class Registered:
     def pattern(cls) -> str:
         """How it is written: `layer_unit(layer, row=0, ...)`; what has a value may be left out."""
         parts = (
-            name if spec.default is REQUIRED else f"{name}={_written(spec.default)}"
+            name if spec.default is REQUIRED else f"{name}={_default(spec)}"
             for name, spec in specs(cls).items()
         )
         return f"{cls.id}({', '.join(parts)})"
@@ -98,6 +98,12 @@ def _depth(part: Any) -> int:
     """Return how many registered objects lie one in another, this one included."""
     inner = (getattr(part, name) for name, spec in specs(part).items() if isinstance(spec, Part))
     return 1 + max(map(_depth, inner), default=0)
+
+
+def _default(spec: Spec) -> str:
+    """Write the default of a setting; that of a part may be given by its spelling."""
+    spelled = isinstance(spec, Part) and isinstance(spec.default, str)
+    return str(spec.default) if spelled else _written(spec.default)
 
 
 def _written(default: Any) -> str:

@@ -17,6 +17,7 @@ from saliency_view.text import plain
 GROUPS = ("Gradients", "Sampling", "Paths", "Regions", "Layer relevance", "Black box")  # order in menus
 PLAINEST = "gradient"
 SIDE_BY_SIDE = 20  # letters of two options that fit into the sidebar beside each other, in a frame too
+DRAWN = "drawn"  # in the session: the form of each widget, by its key
 OnValue = Callable[[Any], None]
 
 
@@ -26,6 +27,20 @@ class Options:
 
     values: Sequence[Any]
     shown: Callable[[Any], str] = str
+
+
+def let_show(key: str, value: Any, *form: Any) -> None:
+    """Let the widget of a key show a value, where it does not already.
+
+    What is put into the session goes to the browser at every run, and would take back what the visitor has
+    chosen there while that run was on its way. `form` is all that makes it another widget, which begins anew:
+    what it is, what can be chosen, its bounds and texts.
+    """
+    drawn = st.session_state.setdefault(DRAWN, {})
+    same = drawn.get(key) == form
+    drawn[key] = form
+    if not same or key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
 
 
 def choose(
@@ -42,7 +57,8 @@ def choose(
 ) -> None:
     """Draw a choice of one; `flat` shows all options side by side, `bare` hides the label from sight."""
     values = list(options.values)
-    st.session_state[key] = value if value in values else values[0]
+    form = (label, flat, bare, help, *map(options.shown, values))
+    let_show(key, value if value in values else values[0], *form)
     settings: dict[str, Any] = {"help": help or None, "format_func": options.shown}
     settings["label_visibility"] = "collapsed" if bare else "visible"
 
@@ -94,12 +110,12 @@ def _draw(setting: _Setting, high: int | None, options: Mapping[str, Options] | 
             choose(label, key, Options(spec.options, titles.__getitem__), setting.value, setting.on_value,
                    help=spec.help, flat=short)  # fmt: skip
         case Flag():
-            st.session_state[key] = bool(setting.value)
+            let_show(key, bool(setting.value), label, "toggle")
             st.toggle(label, key=key, on_change=told, help=spec.help)
         case Integer() | Real():
             _number(setting, label, high)
         case Text():
-            st.session_state[key] = setting.value or ""
+            let_show(key, setting.value or "", label, "text")
             st.text_input(label, key=key, on_change=told, help=spec.help)
         case Part(of=family):
             _part(setting, family, label, options)
@@ -141,12 +157,12 @@ def _number(setting: _Setting, label: str, high: int | None) -> None:
     top = high if high is not None else top
     value = kind(setting.value if setting.value is not None else (low or 0))
     value = min(value, kind(top)) if top is not None else value
-    st.session_state[key] = value
     bounds = {
         "min_value": None if low is None else kind(low),
         "max_value": None if top is None else kind(top),
         "step": kind(getattr(spec, "step", 1)) or None,
     }
+    let_show(key, value, label, *bounds.values())
     told = _tell(key, setting.on_value)
     slides = low is not None and top is not None and top > low and not whole
     draw: Any = st.slider if slides else st.number_input

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from saliency_core.workers.jobs import Job
 from saliency_view import compute, pictures, state
 from saliency_view.components.bars import Bar, bars
 from saliency_view.components.viewer import Box, viewer
-from saliency_view.controls import Options, choose
+from saliency_view.controls import Options, choose, let_show
 from saliency_view.state import View
 from saliency_view.text import plain
 
@@ -82,12 +82,19 @@ def look_controls(view: View, made: Attribution) -> Look:
         titles, ends = _titles("sign"), kind(made.kind).ends
         signs = Options([sign for sign in titles if sign in ends], titles.__getitem__)
         if len(ends) > 1:
-            choose("Sign", "look-sign", signs, look.sign, lambda sign: _look(look.with_sign(sign)), flat=True)
+            choose(
+                "Sign",
+                "look-sign",
+                signs,
+                look.sign,
+                lambda sign: _look(lambda now: now.with_sign(sign)),
+                flat=True,
+            )
         if channels > 1:
             _channel_controls(look, channels)
         clips = sorted({*CLIPS, look.clip})
         choose("Scale ends at", "look-clip", Options(clips, _clip_words), look.clip,
-               lambda clip: _look(replace(look, clip=clip)), width=NARROW)  # fmt: skip
+               lambda clip: _look(lambda now: replace(now, clip=clip)), width=NARROW)  # fmt: skip
         if made.error is not None:
             _flag_control(look, "faded")
         if made.kind == "region" and made.values.shape[:2] != made.point.shape[:2]:
@@ -97,19 +104,19 @@ def look_controls(view: View, made: Attribution) -> Look:
 
 def _flag_control(look: Look, name: str) -> None:
     spec, key = specs(Look)[name], f"look-{name}"
-    st.session_state[key] = getattr(look, name)
+    let_show(key, getattr(look, name), spec.title)
     st.toggle(spec.title, key=key, help=spec.help,
-              on_change=lambda: _look(replace(look, **{name: st.session_state[key]})))  # fmt: skip
+              on_change=lambda: _look(lambda now: replace(now, **{name: st.session_state[key]})))  # fmt: skip
 
 
 def _channel_controls(look: Look, channels: int) -> None:
     ways = _titles("reduce")
     choose("Channels", "look-reduce", Options(list(ways), ways.__getitem__), look.reduce,
-           lambda way: _look(look.with_reduce(way)), width=NARROW)  # fmt: skip
+           lambda way: _look(lambda now: now.with_reduce(way)), width=NARROW)  # fmt: skip
     if look.reduce == "channel":
         names = CHANNELS.get(channels, tuple(str(n) for n in range(channels)))
         choose("Channel", "look-channel", Options(range(channels), lambda n: names[n]), look.channel,
-               lambda n: _look(replace(look, channel=n)), width=NARROW)  # fmt: skip
+               lambda n: _look(lambda now: replace(now, channel=n)), width=NARROW)  # fmt: skip
 
 
 def _titles(name: str) -> dict[str, str]:
@@ -121,8 +128,9 @@ def _clip_words(clip: float) -> str:
     return "the largest value" if clip == 100 else f"{clip:g} % of pixels"
 
 
-def _look(look: Look) -> None:
-    state.change(look=look.spelling)
+def _look(change: Callable[[Look], Look]) -> None:
+    """Change the look as it is by now, which may be another than when its controls were drawn."""
+    state.change(look=change(parse("look", state.current().look)).spelling)
 
 
 def map_viewer(

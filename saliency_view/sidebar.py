@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -14,6 +15,7 @@ from saliency_core.gallery import for_model
 from saliency_core.grammar import parse
 from saliency_core.images import HOWS
 from saliency_core.images.limits import LIMIT_BYTES
+from saliency_core.methods.base import Method
 from saliency_core.regions import AUTO
 from saliency_core.registry import Registered, table
 from saliency_core.spec import REQUIRED, Part, specs
@@ -232,10 +234,16 @@ def _method(view: View, layers: Layers) -> None:
         "layer": _layer_options(maps, [AUTO, *_layers_named(method)]),
         "name": Options([*dict.fromkeys([*pictures.beside(), *named, *gallery_names()])], pictures.title_of),
     }
-    settings("method", type(method), current, lambda n, v: _change(method=replace(method, **{n: v}).spelling),
-             options)  # fmt: skip
+    settings("method", type(method), current, partial(_amend, type(method)), options)
     if named:
         st.file_uploader("Another picture of your own", type=ACCEPTED, key="beside", on_change=_take_beside)
+
+
+def _amend(cls: type[Method], name: str, value: Any) -> None:
+    """Change a setting of the method as it is by now; what was drawn for another method comes too late."""
+    now = parse("method", state.current().method)
+    if type(now) is cls:
+        _change(method=replace(now, **{name: value}).spelling)
 
 
 def _take_beside() -> None:

@@ -14,18 +14,18 @@ import saliency.core as pair
 from saliency_core.arrays import Array, Float, Points
 from saliency_core.grammar import parse
 from saliency_core.segments import least_gain, regions
-from tools.oracle import GOOD, Asked, difference, oracle, ours, watched
+from tools.oracle import CLOSE, GOOD, Asked, difference, oracle, ours, watched
 from tools.oracle_networks import Case, Network
 
 PAIR = "PAIR saliency 0.2.1"
 SAMPLES, STEPS = 10, 20
-UNSEEN, DRAWS = 1e-4, 10  # grey levels, and how often a point is moved by about as much
+DRAWS = 10  # how often a point is moved, by about as much as it may be off
 
 
 def at_kink(network: Network, point: Float, index: int, gradient: Float) -> bool:
     """Tell whether TensorFlow's own gradient jumps when all pixels move by less than anyone could see."""
     for draw in range(DRAWS):
-        noise = np.random.default_rng(draw).normal(0, UNSEEN, point.shape).astype(np.float32)
+        noise = np.random.default_rng(draw).normal(0, CLOSE, point.shape).astype(np.float32)
         if difference(network.gradient(point + noise, index), gradient) > GOOD:
             return True
     return False

@@ -11,14 +11,14 @@ from typing import Any, cast
 import numpy as np
 
 from saliency_core.arrays import Array
-from saliency_core.engine import backward, fold, nodes, pad, precision, rules, scales, signs
+from saliency_core.engine import backward, fold, nodes, pad, precision, rules, signs
 from saliency_core.engine.freeze import Frozen
 from saliency_core.engine.inspect import Anatomy, examine
 from saliency_core.engine.program import Form, Program
 from saliency_core.engine.runtime import tensorflow
 from saliency_core.errors import ModelError
 
-MOST_FUNCTIONS = 24  # traced functions kept for one graph; the oldest goes first
+MOST_FUNCTIONS = 24  # forms whose functions are kept for one graph; the oldest goes first
 LARGEST_KERNEL = 4_000_000  # elements of a kernel that goes into each traced function
 CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 __all__ = ["Compiled", "Form"]
@@ -45,13 +45,12 @@ class Compiled:
         shapes = {nodes.tensor_of(frozen.input): frozen.shape, **self.anatomy.tensors}
         folded = fold.fold_norms(self.plain, self._ends(), self._weights)
         self.norms_folded = len(folded.node) < len(self.plain.node)
-        folded = pad.fold_pads(folded, self._ends(), shapes, self._weights)
-        self.folded = scales.fold_scales(folded, self._ends(), shapes, self._weights)
+        self.folded = pad.fold_pads(folded, self._ends(), shapes, self._weights)
         self._in_folded = {node.name for node in self.folded.node}
         used = self._in_folded | {node.name for node in self.plain.node}
         self._weights = {name: value for name, value in self._weights.items() if name in used}
         self._constants: dict[str, Any] = {}  # tensors of the large weights, shared by all functions
-        self._functions: OrderedDict[Form, Callable[..., Any]] = OrderedDict()
+        self._functions: OrderedDict[Form, list[Callable[..., Any]]] = OrderedDict()  # those that are idle
         self._impossible: dict[Form, tuple[str, str]] = {}  # why a form could not be traced, told again
         self._lock = threading.Lock()
         self.traces = 0
@@ -67,16 +66,25 @@ class Compiled:
             return [_wide(np.asarray(known[name])) for name in form.tensors]
         if form.kind == "between":
             return [np.array(rules.between(self.plain, self.anatomy.steps, form.tensors), np.float32)]
-        with self._lock:
-            function = self._functions.get(form)
-            if function is None:
-                function = self._functions[form] = self._trace_once(form)
-                while len(self._functions) > MOST_FUNCTIONS:
-                    self._functions.popitem(last=False)
-            self._functions.move_to_end(form)
+        function = self._taken(form)
         tf = tensorflow()
         kind = tf.float64 if form.double else tf.float32
-        return [_wide(np.asarray(one)) for one in function(*(tf.constant(array, kind) for array in arrays))]
+        try:
+            return [
+                _wide(np.asarray(one)) for one in function(*(tf.constant(array, kind) for array in arrays))
+            ]
+        finally:
+            with self._lock:
+                self._functions.get(form, []).append(function)
+
+    def _taken(self, form: Form) -> Callable[..., Any]:
+        """Return a function of a form that nobody runs: oneDNN's kernels crash where two runs share them."""
+        with self._lock:
+            idle = self._functions.setdefault(form, [])
+            self._functions.move_to_end(form)
+            while len(self._functions) > MOST_FUNCTIONS:
+                self._functions.popitem(last=False)
+            return idle.pop() if idle else self._trace_once(form)
 
     def graph_for(self, names: Sequence[str], rule: str = "") -> Any:
         """Return the folded graph, or the plain one when a tensor between was asked for; ruled if need be."""

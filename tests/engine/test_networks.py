@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from saliency_core import explain, open_model
+from saliency_core.engine.compiled import Form
+from saliency_core.engine.probe import lanes
 from saliency_core.errors import ModelError, NotFiniteError, SaliencyError, TargetError
 from tests.engine.networks import NETWORKS, SIZES, gradient_by_hand, shaken
 
@@ -126,7 +128,7 @@ def test_fifty_classes_and_fifty_units_are_one_trace_each():
     for count in (1, 2, 7, probe.rows, probe.chunk, probe.chunk + 3):
         batch = np.repeat(opened.prepare(image)[None], count, 0)
         assert probe.gradient(batch).shape == (count, 8, 8, 1)
-    assert opened.traces == 3
+    assert 3 <= opened.traces <= 2 + lanes()  # calls side by side have a function each
 
 
 def test_linearity_of_targets():
@@ -216,3 +218,17 @@ def test_worked_example_is_exact():
         found = explain(opened, ones, target)
         assert np.array_equal(found.values[..., 0], [[1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]])
         assert found.score == 9
+
+
+def test_no_two_threads_run_the_same_function():
+    """Kernels of oneDNN that two threads run at once crash, now and then."""
+    compiled = open_model("digits")._compiled
+    form = Form("read", (compiled.frozen.output,), 1)
+    first, second = compiled._taken(form), compiled._taken(form)
+    assert first is not second
+    point = np.zeros((1, *compiled.frozen.shape), np.float32)
+    compiled.run(form, point)  # gives back what it took
+    (idle,) = compiled._functions[form]
+    assert idle not in (first, second)
+    compiled.run(form, point)
+    assert compiled._functions[form] == [idle]
