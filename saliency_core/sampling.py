@@ -83,7 +83,7 @@ def rounds_at_once(probe: Probe, points: Points, cost: int) -> int:
 def drawn(seed: int, sample: int, shape: tuple[int, ...]) -> Float:
     """Return the standard normal noise of one sample: the same whatever was drawn before it.
 
-    Sixteen random bits choose one of `normals`: seven times as fast as numpy's own normal numbers, and the
+    Sixteen random bits choose one of `normals`: several times as fast as numpy's own normal numbers, and the
     same with any version of numpy, which promises that for the bits of a generator alone.
     """
     numbers = math.prod(shape)

@@ -188,3 +188,18 @@ def test_settings_that_do_not_go_together_are_told_in_one_sentence() -> None:
     assert [one.value for one in page.warning] == [
         "guided_ig: occlusion gives no slopes to guide a path. Choose a base such as gradient()."
     ]
+
+
+def test_what_is_shown_already_is_not_sent_again(drawn: AppTest) -> None:
+    """What is sent would take back a choice that is made in the browser meanwhile."""
+    widgets = [drawn.selectbox(key("base")), drawn.toggle(key("exact")), drawn.number_input(key("samples"))]
+    assert all(one.proto.set_value for one in widgets)
+    drawn.run()
+    widgets = [drawn.selectbox(key("base")), drawn.toggle(key("exact")), drawn.number_input(key("samples"))]
+    assert not any(one.proto.set_value for one in widgets)
+    drawn.session_state["current"] = {**drawn.session_state["current"], "samples": 7}
+    drawn.run()
+    assert (drawn.number_input(key("samples")).value, drawn.selectbox(key("base")).proto.set_value) == (
+        7,
+        False,
+    )
